@@ -1,0 +1,1 @@
+"""The asynchronous surface: all logic of the client lives here."""

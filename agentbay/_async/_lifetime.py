@@ -1,0 +1,78 @@
+"""Waiting and cleaning up: what keeps resources from leaking when things are cut short."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ("finish_or_undo", "poll")
+
+T = TypeVar("T")
+
+
+async def finish_or_undo(
+    work: Callable[[], Awaitable[T]], undo: Callable[[T], Awaitable[object]], *, grace: float
+) -> T:
+    """Return what *work* makes; when cancelled meanwhile, undo it instead of losing it.
+
+    A request that has left cannot be called back: what it creates exists, whether or not
+    anybody waits for the answer. So a cancelled caller waits up to *grace* seconds for the
+    answer, has *undo* take back what it brought, and only then lets the cancellation go on.
+    """
+    made: list[T] = []
+    failed: list[Exception] = []
+    finished = anyio.Event()
+    shield = anyio.CancelScope(shield=True)
+
+    async def run() -> None:
+        with shield:
+            try:
+                made.append(await work())
+            except Exception as exc:
+                failed.append(exc)
+        finished.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        try:
+            await finished.wait()
+        except anyio.get_cancelled_exc_class():
+            with anyio.move_on_after(grace, shield=True):
+                await finished.wait()
+                if made:
+                    await undo(made[0])
+            shield.cancel()
+            raise
+    if failed:
+        raise failed[0]
+    return made[0]
+
+
+async def poll(
+    check: Callable[[], Awaitable[T | None]],
+    *,
+    timeout: float,
+    first_pause: float,
+    max_pause: float,
+) -> T | None:
+    """Call *check* until it returns something; return that, or ``None`` after *timeout* seconds.
+
+    The first check is immediate. The pauses double from *first_pause* to *max_pause* seconds
+    and never reach beyond the deadline.
+    """
+    deadline = time.monotonic() + timeout
+    pause = first_pause
+    while True:
+        found = await check()
+        if found is not None:
+            return found
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return None
+        await anyio.sleep(min(pause, left))
+        pause = min(pause * 2, max_pause)

@@ -1,0 +1,280 @@
+"""HTTP with pooled connections, a deadline on everything, and only our own errors.
+
+Connections belong to the event loop on which they were made. A client used from a second loop
+gets a second pool; a forked child never touches its parent's sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import ssl
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from attrs import field, frozen
+
+from agentbay.errors import (
+    ClientClosedError,
+    ConfigurationError,
+    ConnectError,
+    ProtocolError,
+    RequestTimeoutError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from agentbay._transport.deadline import Deadline
+    from agentbay.config import Config
+
+__all__ = ("HttpPool", "HttpResponse")
+
+# Shorter than what servers commonly keep (60 s and more), so that an idle connection is
+# dropped here before the other side drops it under a request that must not be repeated.
+KEEPALIVE_SECONDS = 15.0
+
+_inherited: list[object] = []
+"""Pools that came with a fork: kept, so that nothing ever closes the parent's sockets."""
+
+
+@frozen
+class HttpResponse:
+    """One complete answer.
+
+    Attributes:
+        status: HTTP status.
+        headers: Header fields; look-up ignores case.
+        body: The whole body.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is one of success."""
+        return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are not UTF-8 become U+FFFD."""
+        return self.body.decode("utf-8", "replace")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A connector that is silent when it is dropped.
+
+    Its loop closes it (see ``_close_with_loop``). Where that was impossible, because the loop
+    is gone, there is nothing left to do, and nothing to tell the user.
+    """
+
+    def __del__(self, *_: object) -> None:
+        pass
+
+
+async def _close_with_loop(connector: aiohttp.BaseConnector) -> AsyncGenerator[None, None]:
+    """Close *connector* when the loop shuts its asynchronous generators down.
+
+    ``asyncio.run`` and its relatives do so as their last act. A generator dropped earlier is
+    finalised by the loop as well, so a forgotten client closes its connections, too.
+    """
+    try:
+        yield
+    finally:
+        await connector.close()
+
+
+class HttpPool:
+    """Connections for one client, one set per event loop.
+
+    Args:
+        network: Proxy, certificates and connector, as configured.
+    """
+
+    def __init__(self, network: Config) -> None:
+        self._network = network
+        self._pid = os.getpid()
+        self._closed = False
+        self._by_loop: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[aiohttp.BaseConnector, AsyncGenerator[None, None]]
+        ] = weakref.WeakKeyDictionary()
+        self._ssl: ssl.SSLContext | bool | None = None
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        deadline: Deadline,
+        connect_timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> HttpResponse:
+        """Send one request and return its complete answer.
+
+        Args:
+            method: HTTP method.
+            url: Absolute URL.
+            deadline: When the whole exchange must have ended.
+            connect_timeout: Seconds for making a connection; by default the deadline alone.
+            headers: Header fields to add.
+            query: Parameters for the query string.
+            form: Fields of an URL-encoded form body.
+            body: A body of any other kind.
+
+        Raises:
+            ClientClosedError: the pool was closed.
+            ConnectError: no connection could be made.
+            RequestTimeoutError: the deadline passed.
+            TransportError: the connection broke, or the answer was incomplete.
+            ConfigurationError: the URL or a certificate file is unusable.
+        """
+        if self._closed:
+            raise ClientClosedError("This client was closed; make a new one to go on")
+        timeout = aiohttp.ClientTimeout(
+            total=deadline.remaining() or 0.001, sock_connect=connect_timeout
+        )
+        with translated(url, deadline):
+            async with (
+                self._session(timeout) as session,
+                session.request(
+                    method, url, headers=headers, params=query, data=form or body
+                ) as response,
+            ):
+                body = await response.read()
+                return HttpResponse(response.status, response.headers, body)
+
+    @contextlib.asynccontextmanager
+    async def _session(
+        self, timeout: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientSession]:
+        # The connector is what is worth keeping. A session is a few attributes around it, and
+        # one that lives only for its request can never be left unclosed.
+        async with aiohttp.ClientSession(
+            connector=await self._connector(),
+            connector_owner=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=self._network.proxy,
+            trust_env=self._network.trust_env,
+            timeout=timeout,
+        ) as session:
+            yield session
+
+    async def _connector(self) -> aiohttp.BaseConnector:
+        if self._network.connector is not None:
+            connector: aiohttp.BaseConnector = self._network.connector
+            return connector
+        self._forget_dead_pools()
+        loop = asyncio.get_running_loop()
+        known = self._by_loop.get(loop)
+        if known is not None and not known[0].closed:
+            return known[0]
+        # limit=0: a fan-out is bounded by its caller; here it would only hide the waiting.
+        connector = _Connector(
+            limit=0, keepalive_timeout=KEEPALIVE_SECONDS, ssl=self._ssl_context()
+        )
+        guard = _close_with_loop(connector)
+        self._by_loop[loop] = (connector, guard)
+        await anext(guard)
+        return connector
+
+    def _forget_dead_pools(self) -> None:
+        if self._pid != os.getpid():
+            _inherited.append(self._by_loop)
+            self._by_loop = weakref.WeakKeyDictionary()
+            self._pid = os.getpid()
+        for loop in [loop for loop in list(self._by_loop) if loop.is_closed()]:
+            self._by_loop.pop(loop, None)
+
+    def _ssl_context(self) -> ssl.SSLContext | bool:
+        if self._ssl is None:
+            self._ssl = self._make_ssl_context()
+        return self._ssl
+
+    def _make_ssl_context(self) -> ssl.SSLContext | bool:
+        if not self._network.verify:
+            return False
+        if self._network.ca_file is None:
+            return True
+        context = ssl.create_default_context()
+        try:
+            context.load_verify_locations(self._network.ca_file)
+        except OSError as exc:  # ssl.SSLError is one
+            raise ConfigurationError(
+                f"The certificate file {os.fspath(self._network.ca_file)!r} (Config.ca_file) "
+                f"cannot be loaded: {exc}. It must be readable and in PEM format."
+            ) from exc
+        return context
+
+    async def close(self) -> None:
+        """Close the pool for good; closing it again does nothing.
+
+        Connections of other loops are closed when those loops end.
+        """
+        self._closed = True
+        self._forget_dead_pools()
+        known = self._by_loop.pop(asyncio.get_running_loop(), None)
+        if known is not None:
+            await known[1].aclose()
+
+
+@contextlib.contextmanager
+def translated(url: str, deadline: Deadline) -> Any:
+    """Turn every error of aiohttp into one of ours; the only place that does."""
+    where = _origin(url)
+    try:
+        yield
+    except asyncio.TimeoutError as exc:  # aiohttp's timeouts derive from it
+        raise RequestTimeoutError(
+            f"No complete answer from {where} within {deadline.seconds:g} s. "
+            "Raise the timeout (Config.timeout_ms), or check the network.",
+            retryable=isinstance(exc, aiohttp.ConnectionTimeoutError),
+        ) from exc
+    except aiohttp.InvalidURL as exc:
+        raise ConfigurationError(f"The URL {where!r} is not valid") from exc
+    except aiohttp.ClientConnectorDNSError as exc:
+        raise ConnectError(
+            f"The host name of {where} cannot be resolved ({exc.os_error.strerror}). "
+            "Check the endpoint or region for typing errors, and the network.",
+            retryable=True,
+        ) from exc
+    except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as exc:
+        raise ConnectError(
+            f"The TLS handshake with {where} failed: {_tls_reason(exc)}. For a private "
+            "certificate authority set Config(ca_file=...); for plain HTTP use http://.",
+            retryable=True,
+        ) from exc
+    except aiohttp.ClientConnectorError as exc:
+        raise ConnectError(
+            f"No connection to {where}: {exc.os_error.strerror or exc.os_error}. "
+            "Check that the service runs there and that the endpoint is right.",
+            retryable=True,
+        ) from exc
+    except aiohttp.ServerDisconnectedError as exc:
+        raise TransportError(f"{where} closed the connection without an answer") from exc
+    except aiohttp.ClientPayloadError as exc:
+        raise TransportError(f"The answer of {where} broke off before its end: {exc}") from exc
+    except aiohttp.ClientResponseError as exc:
+        raise ProtocolError(
+            f"{where} did not answer in valid HTTP: {exc.message.splitlines()[0]}"
+        ) from exc
+    except (aiohttp.ClientError, OSError) as exc:
+        raise TransportError(f"The connection to {where} failed: {exc}") from exc
+
+
+def _tls_reason(error: Exception) -> str:
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    return str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or cause)
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port: paths and queries may carry secrets."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

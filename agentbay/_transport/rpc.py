@@ -1,0 +1,107 @@
+"""One call of an action: a request in, its reply out."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import field, frozen
+
+from agentbay._transport.deadline import Deadline
+from agentbay._version import __version__
+from agentbay._wire.envelope import Reply, read_error, read_reply
+from agentbay._wire.request import API_VERSION, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from agentbay._transport.http import HttpPool, HttpResponse
+
+__all__ = ("Rpc", "Target")
+
+DataT = TypeVar("DataT")
+
+_FIRST_ERROR_STATUS = 400
+
+
+@frozen
+class Target:
+    """Where requests go, and the key that they carry."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+
+
+class Rpc:
+    """The API of one service.
+
+    Args:
+        http: Connections.
+        target: Finds out where the service is; called for each request, so it must be cheap.
+        timeout: Seconds that a call may take unless it says otherwise.
+    """
+
+    def __init__(
+        self, http: HttpPool, target: Callable[[], Awaitable[Target]], timeout: float
+    ) -> None:
+        self._http = http
+        self._target = target
+        self.timeout = timeout
+
+    async def call(
+        self,
+        request: Request[DataT],
+        *,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+    ) -> Reply[DataT]:
+        """Send *request* and return the reply, which may be a refusal.
+
+        Args:
+            request: The action and its parameters.
+            timeout: Seconds for the whole call; the client's timeout by default.
+            connect_timeout: Seconds for making a connection.
+
+        Raises:
+            TransportError: no usable answer arrived.
+            ServiceError: the service answered with HTTP 4xx or 5xx.
+            ProtocolError: the answer cannot be understood.
+        """
+        target = await self._target()
+        encoded = request.encode(target.api_key)
+        response = await self._http.request(
+            "POST",
+            f"{target.base_url}/",
+            deadline=Deadline.after(self.timeout if timeout is None else timeout),
+            connect_timeout=connect_timeout,
+            headers={
+                "x-acs-version": API_VERSION,
+                "x-acs-action": encoded.action,
+                "User-Agent": f"agentbay-sdk/{__version__} (Python)",
+            },
+            query=_common_query(encoded.action) | encoded.query,
+            form=encoded.form,
+        )
+        if response.status >= _FIRST_ERROR_STATUS:
+            raise read_error(response.text, response.status, retry_after(response))
+        return read_reply(type(request), response.text, response.status)
+
+
+def _common_query(action: str) -> dict[str, str]:
+    return {
+        "Action": action,
+        "Format": "json",
+        "Version": API_VERSION,
+        "Timestamp": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "SignatureNonce": uuid.uuid4().hex,
+    }
+
+
+def retry_after(response: HttpResponse) -> float | None:
+    """Return the seconds that a throttled caller should wait, if the answer says so."""
+    for header, unit in (("x-acs-retry-after", 0.001), ("Retry-After", 1.0)):
+        text = response.headers.get(header, "")
+        if text.isascii() and text.isdecimal() and int(text) > 0:
+            return int(text) * unit
+    return None

@@ -1,0 +1,187 @@
+"""One tool call: picks the route, and turns every failure into the documented result."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from agentbay._transport.deadline import Deadline
+from agentbay._wire.actions import CallMcpTool, ToolPayload
+from agentbay._wire.codec import lenient_converter, structure
+from agentbay._wire.envelope import service_error
+from agentbay._wire.tools import tool_text
+from agentbay.errors import AgentBayError, ProtocolError
+from agentbay.models.session import McpToolResult
+
+if TYPE_CHECKING:
+    from agentbay._transport.http import HttpPool, HttpResponse
+    from agentbay._transport.rpc import Rpc
+
+__all__ = ("ToolCall", "ToolCaller")
+
+LINK_TIMEOUT = 900.0
+"""Seconds that a call over the direct route may take; tools have limits of their own."""
+
+
+@frozen(kw_only=True)
+class ToolCall:
+    """What is called, and where the session can be reached directly.
+
+    Attributes:
+        session_id: The session.
+        name: The tool.
+        args: Its arguments.
+        server: The server that owns it; empty when unknown.
+        link_url: Base URL of the direct route; empty when there is none.
+        token: What authorises the direct route.
+        read_timeout: Seconds for the answer; each route has its default.
+        connect_timeout: Seconds for making a connection.
+        auto_gen_session: Let the service create the session if it is gone.
+    """
+
+    session_id: str
+    name: str
+    args: Mapping[str, Any] = field(repr=False)
+    server: str = ""
+    link_url: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    read_timeout: float | None = None
+    connect_timeout: float | None = None
+    auto_gen_session: bool = False
+
+
+class ToolCaller:
+    """Calls tools, by the direct route where a session offers one, else through the API.
+
+    Args:
+        http: Connections.
+        rpc: The API.
+    """
+
+    def __init__(self, http: HttpPool, rpc: Rpc) -> None:
+        self._http = http
+        self._rpc = rpc
+
+    async def call(self, call: ToolCall) -> McpToolResult:
+        """Call a tool and return its outcome; failures are results, never raised."""
+        try:
+            args = json.dumps(dict(call.args), ensure_ascii=False).encode()
+        except (TypeError, ValueError) as exc:  # UnicodeEncodeError is a ValueError
+            return McpToolResult.failure(
+                f"Failed to call MCP tool: {exc}",
+                AgentBayError(f"The arguments of {call.name} cannot be sent as JSON: {exc}"),
+            )
+        if call.link_url and call.token and call.server:
+            return await self._call_link(call, args)
+        return await self._call_api(call)
+
+    async def _call_api(self, call: ToolCall) -> McpToolResult:
+        request = CallMcpTool(
+            session_id=call.session_id,
+            name=call.name,
+            args=dict(call.args),
+            server=call.server,
+            auto_gen_session=call.auto_gen_session,
+        )
+        try:
+            reply = await self._rpc.call(
+                request, timeout=call.read_timeout, connect_timeout=call.connect_timeout
+            )
+        except ProtocolError as exc:
+            return McpToolResult.failure(
+                f"Failed to parse response data: {exc}", exc, request_id=exc.request_id
+            )
+        except AgentBayError as exc:
+            return McpToolResult.failure(f"API request failed: {exc}", exc)
+        if reply.refusal is not None:
+            text = f"[{reply.refusal.code}] {reply.refusal.detail or 'Unknown error'}"
+            return McpToolResult.failure(text, reply.refusal, request_id=reply.request_id)
+        if reply.data is None:
+            return McpToolResult.failure("Empty response data", request_id=reply.request_id)
+        return _outcome(call.name, reply.data, reply.request_id)
+
+    async def _call_link(self, call: ToolCall, args: bytes) -> McpToolResult:
+        request_id = f"link-{time.time_ns() // 1_000_000}-{secrets.randbelow(10**9):09d}"
+        rest = {
+            "server": call.server,
+            "requestId": request_id,
+            "tool": call.name,
+            "token": call.token,
+        }
+        try:
+            response = await self._http.request(
+                "POST",
+                f"{call.link_url.rstrip('/')}/callTool",
+                deadline=Deadline.after(call.read_timeout or LINK_TIMEOUT),
+                connect_timeout=call.connect_timeout or self._rpc.timeout,
+                headers={"X-Access-Token": call.token, "Content-Type": "application/json"},
+                # The arguments can be megabytes: they are encoded once, in call().
+                body=b'{"args": %b, %b' % (args, json.dumps(rest).encode()[1:]),
+            )
+        except AgentBayError as exc:
+            return McpToolResult.failure(f"HTTP request failed: {exc}", exc, request_id=request_id)
+        try:
+            payload = _link_payload(response)
+        except AgentBayError as exc:
+            return McpToolResult.failure(str(exc), exc, request_id=request_id)
+        return _outcome(call.name, payload, request_id)
+
+
+def _outcome(name: str, payload: ToolPayload, request_id: str) -> McpToolResult:
+    raw = payload.text
+    meaning = tool_text(name, raw, is_error=payload.is_error)
+    return McpToolResult(
+        request_id,
+        meaning.success,
+        meaning.data,
+        meaning.error_message,
+        raw=raw,
+        is_error=payload.is_error,
+    )
+
+
+def _link_payload(response: HttpResponse) -> ToolPayload:
+    """Read the answer of the direct route: ``{"data": {"result": {...}}}``.
+
+    Raises:
+        ServiceError: the status is not one of success.
+        ProtocolError: the answer has another form.
+    """
+    if not response.ok:
+        raise _link_refusal(response)
+    try:
+        body = json.loads(response.text)
+    except ValueError as exc:
+        raise ProtocolError(f"HTTP request failed: the answer is not JSON: {exc}") from exc
+    data = body.get("data") if isinstance(body, dict) else None
+    if data is None or data == "":
+        raise ProtocolError("No data field in LinkUrl response")
+    if isinstance(data, str):
+        try:
+            data = json.loads(data)
+        except ValueError as exc:
+            raise ProtocolError("Invalid data field type in LinkUrl response") from exc
+    if not isinstance(data, dict):
+        raise ProtocolError("Invalid data field type in LinkUrl response")
+    result = data.get("result", {})
+    if not isinstance(result, dict):
+        raise ProtocolError("No result field in LinkUrl response data")
+    payload: ToolPayload = structure(lenient_converter, result, ToolPayload, "The tool's answer")
+    return payload
+
+
+def _link_refusal(response: HttpResponse) -> AgentBayError:
+    message = f"HTTP request failed with code: {response.status}"
+    try:
+        body = json.loads(response.text)
+    except ValueError:
+        body = None
+    said = (body.get("message") or body.get("Message")) if isinstance(body, dict) else None
+    error = service_error("", str(said or ""), http_status=response.status)
+    error.args = (f"{message}. {said}" if said else message,)
+    return error

@@ -1,0 +1,3 @@
+"""Hold the one version number of the distribution; hatchling reads it from here."""
+
+__version__ = "1.0.0a1"

@@ -1,0 +1,327 @@
+"""The actions of the API; each class is one, see :class:`agentbay._wire.request.Request`.
+
+Parameters and data that the current services ignore are listed all the same: other clients
+send them, and the local runtime must understand them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from attrs import field, frozen
+
+from agentbay._wire.codec import JsonText, WireObject
+from agentbay._wire.request import Request, SuccessRule
+
+__all__ = (
+    "CallMcpTool",
+    "CreateMcpSession",
+    "CreatedSession",
+    "DeleteSessionAsync",
+    "DesktopInfo",
+    "GetMcpResource",
+    "GetSession",
+    "GetSessionDetail",
+    "ListMcpTools",
+    "ListSession",
+    "ReleaseMcpSession",
+    "ResourceData",
+    "SdkStats",
+    "SessionData",
+    "SessionDetail",
+    "SessionListing",
+    "ToolListing",
+    "ToolPayload",
+)
+
+
+@frozen(kw_only=True)
+class ToolListing(WireObject):
+    """One tool in ``ToolList`` and in the reply to ``ListMcpTools``."""
+
+    pascal_case = False
+    wire_names = {"input_schema": "inputSchema"}
+    also_read = {
+        "Name": "name",
+        "serverName": "server",
+        "Server": "server",
+        "input_schema": "inputSchema",
+    }
+
+    name: str = ""
+    server: str = ""
+    description: str = ""
+    input_schema: dict[str, Any] = field(factory=dict)
+    tool: str = ""
+
+
+@frozen(kw_only=True)
+class SdkStats(WireObject):
+    """Who is calling; the order of the names is fixed."""
+
+    pascal_case = False
+
+    source: str = "sdk"
+    sdk_language: str = "python"
+    sdk_version: str = ""
+    is_release: bool = True
+    framework: str = ""
+
+
+@frozen(kw_only=True)
+class CreatedSession(WireObject):
+    """What ``CreateMcpSession`` gives back."""
+
+    also_read = {"wsUrl": "WsUrl"}
+    json_text = {"tool_list": JsonText.COMPACT}
+
+    session_id: str = ""
+    success: bool | None = None
+    err_msg: str = ""
+    app_instance_id: str = ""
+    resource_id: str = ""
+    resource_url: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    link_url: str = field(default="", repr=False)
+    ws_url: str = field(default="", repr=False)
+    tool_list: tuple[ToolListing, ...] = ()
+    network_interface_ip: str = ""
+    http_port: str = ""
+    vpc_resource: bool = False
+    vpc_ip: str = ""
+    vpc_id: str = ""
+
+
+@frozen(kw_only=True)
+class CreateMcpSession(Request[CreatedSession]):
+    """Start a session; it is usable when the reply arrives."""
+
+    data_type: ClassVar[Any] = CreatedSession
+    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
+    json_text = {
+        "labels": JsonText.ASCII,
+        "persistence_data_list": JsonText.COMPACT,
+        "sdk_stats": JsonText.COMPACT,
+        "skills": JsonText.COMPACT,
+    }
+    also_read = {"SkillGroupIds": "Skills"}
+    flattened: ClassVar[frozenset[str]] = frozenset({"extra_configs"})
+
+    image_id: str | None = None
+    labels: dict[str, str] | None = None
+    context_id: str | None = None
+    persistence_data_list: list[dict[str, Any]] | None = None
+    session_id: str | None = None
+    external_user_id: str | None = None
+    timeout: int | None = None
+    """Minutes when ``MaxRuntime`` is there too, else seconds."""
+    max_runtime: int | None = None
+    """Minutes."""
+    manual_release: bool | None = None
+    mcp_policy_id: str | None = None
+    network_id: str | None = None
+    vpc_resource: bool | None = None
+    enable_record: bool | None = None
+    load_skill: bool | None = None
+    skills: list[str] | None = None
+    extra_configs: dict[str, Any] | None = None
+    sdk_stats: SdkStats | None = None
+    login_region_id: str | None = None
+
+
+@frozen(kw_only=True)
+class SessionData(WireObject):
+    """What ``GetSession`` gives back."""
+
+    also_read = {"wsUrl": "WsUrl", "Contexts": "contexts"}
+    wire_names = {"contexts": "contexts"}
+    json_text = {"tool_list": JsonText.COMPACT}
+
+    session_id: str = ""
+    success: bool | None = None
+    status: str = ""
+    app_instance_id: str = ""
+    resource_id: str = ""
+    resource_url: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    link_url: str = field(default="", repr=False)
+    ws_url: str = field(default="", repr=False)
+    tool_list: tuple[ToolListing, ...] = ()
+    network_interface_ip: str = ""
+    http_port: str = ""
+    vpc_resource: bool = False
+    vpc_ip: str = ""
+    vpc_id: str = ""
+    contexts: tuple[dict[str, str], ...] = ()
+
+
+@frozen(kw_only=True)
+class GetSession(Request[SessionData]):
+    """Look a session up, to attach to it or to follow its state."""
+
+    data_type: ClassVar[Any] = SessionData
+    success_rule: ClassVar[SuccessRule] = SuccessRule.NEEDS_TRUE_OR_NO_CODE
+
+    session_id: str
+
+
+@frozen(kw_only=True)
+class SessionDetail(WireObject):
+    """What ``GetSessionDetail`` gives back; clients use only the state."""
+
+    status: str = ""
+    aliuid: str = ""
+    apikey_id: str = ""
+    app_instance_group_id: str = ""
+    app_instance_id: str = ""
+    app_user_id: str = ""
+    biz_type: int = 0
+    end_reason: str = ""
+    id: int = 0
+    image_id: str = ""
+    image_type: str = ""
+    is_deleted: int = 0
+    policy_id: str = ""
+    region_id: str = ""
+    resource_config_id: str = ""
+
+
+@frozen(kw_only=True)
+class GetSessionDetail(Request[SessionDetail]):
+    """Ask for a session's state, also when it has ended."""
+
+    data_type: ClassVar[Any] = SessionDetail
+    success_rule: ClassVar[SuccessRule] = SuccessRule.NEEDS_TRUE_OR_NO_CODE
+    in_query: ClassVar[frozenset[str]] = frozenset({"session_id"})
+
+    session_id: str
+
+
+@frozen(kw_only=True)
+class SessionListing(WireObject):
+    """One session in the reply to ``ListSession``."""
+
+    session_id: str = ""
+    session_status: str = ""
+    app_instance_id: str = ""
+    image_id: str = ""
+
+
+@frozen(kw_only=True)
+class ListSession(Request[tuple[SessionListing, ...]]):
+    """List sessions, newest first, page by page."""
+
+    data_type: ClassVar[Any] = tuple[SessionListing, ...]
+    success_rule: ClassVar[SuccessRule] = SuccessRule.ABSENT_IS_TRUE
+    json_text = {"labels": JsonText.SPACED}
+
+    labels: dict[str, str] = field(factory=dict)
+    max_results: int = 10
+    next_token: str | None = None
+    status: str | None = None
+    image_id: str | None = None
+
+
+@frozen(kw_only=True)
+class DeleteSessionAsync(Request[None]):
+    """Start the deletion of a session; ``GetSessionDetail`` tells when it is done."""
+
+    success_rule: ClassVar[SuccessRule] = SuccessRule.ABSENT_IS_TRUE
+
+    session_id: str
+
+
+@frozen(kw_only=True)
+class ReleaseMcpSession(Request[None]):
+    """End a session at once; the way of older clients."""
+
+    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
+
+    session_id: str
+
+
+@frozen(kw_only=True)
+class DesktopInfo(WireObject):
+    """How a desktop client connects to a session."""
+
+    app_id: str = ""
+    auth_code: str = field(default="", repr=False)
+    connection_properties: str = field(default="", repr=False)
+    resource_id: str = ""
+    resource_type: str = ""
+    ticket: str = field(default="", repr=False)
+
+
+@frozen(kw_only=True)
+class ResourceData(WireObject):
+    """What ``GetMcpResource`` gives back."""
+
+    session_id: str = ""
+    resource_url: str = field(default="", repr=False)
+    desktop_info: DesktopInfo = field(factory=DesktopInfo)
+
+
+@frozen(kw_only=True)
+class GetMcpResource(Request[ResourceData]):
+    """Ask how a session can be viewed."""
+
+    data_type: ClassVar[Any] = ResourceData
+    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
+
+    session_id: str
+
+
+@frozen(kw_only=True)
+class ToolPayload(WireObject):
+    """A tool's answer, on every route; only the first piece of its content counts."""
+
+    pascal_case = False
+    wire_names = {"is_error": "isError"}
+
+    content: tuple[Any, ...] = ()
+    is_error: bool = False
+
+    @classmethod
+    def of_text(cls, text: str, *, is_error: bool = False) -> ToolPayload:
+        """Return the payload that carries *text*."""
+        return cls(content=({"type": "text", "text": text},), is_error=is_error)
+
+    @property
+    def text(self) -> str:
+        """The first piece: itself when it is a string, else its text, blob or data."""
+        first = self.content[0] if self.content else ""
+        if isinstance(first, str):
+            return first
+        if not isinstance(first, dict):
+            return ""
+        forms = (first.get(form) for form in ("text", "blob", "data"))
+        return next((form for form in forms if isinstance(form, str) and form), "")
+
+
+@frozen(kw_only=True)
+class CallMcpTool(Request[ToolPayload]):
+    """Call a tool of a session."""
+
+    data_type: ClassVar[Any] = ToolPayload
+    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
+    json_text = {"args": JsonText.SPACED}
+
+    session_id: str
+    name: str
+    args: dict[str, Any] = field(factory=dict, repr=False)
+    server: str = ""
+    auto_gen_session: bool = False
+    external_user_id: str | None = None
+    image_id: str | None = None
+    tool: str | None = None
+
+
+@frozen(kw_only=True)
+class ListMcpTools(Request[tuple[ToolListing, ...]]):
+    """List the tools of an image; no session is needed."""
+
+    data_type: ClassVar[Any] = tuple[ToolListing, ...]
+    data_is_text: ClassVar[bool] = True
+    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
+
+    image_id: str | None = None

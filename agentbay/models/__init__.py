@@ -1,0 +1,1 @@
+"""Results, parameters and enums, shared by both surfaces: data and pure helpers, no I/O."""
