@@ -1,1 +1,1 @@
-"""The asynchronous surface: all logic of the client lives here."""
+"""The client, sessions, and what can be done in a session."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import ssl
 import weakref
@@ -36,6 +37,8 @@ __all__ = ("HttpPool", "HttpResponse")
 # Shorter than what servers commonly keep (60 s and more), so that an idle connection is
 # dropped here before the other side drops it under a request that must not be repeated.
 KEEPALIVE_SECONDS = 15.0
+
+LARGE_BODY_BYTES = 256 * 1024
 
 _inherited: list[object] = []
 """Pools that came with a fork: kept, so that nothing ever closes the parent's sockets."""
@@ -114,8 +117,7 @@ class HttpPool:
         connect_timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: bytes = b"",
     ) -> HttpResponse:
         """Send one request and return its complete answer.
 
@@ -126,8 +128,7 @@ class HttpPool:
             connect_timeout: Seconds for making a connection; by default the deadline alone.
             headers: Header fields to add.
             query: Parameters for the query string.
-            form: Fields of an URL-encoded form body.
-            body: A body of any other kind.
+            body: The body; its type belongs into the headers.
 
         Raises:
             ClientClosedError: the pool was closed.
@@ -145,11 +146,10 @@ class HttpPool:
             async with (
                 self._session(timeout) as session,
                 session.request(
-                    method, url, headers=headers, params=query, data=form or body
+                    method, url, headers=headers, params=query, data=_payload(body)
                 ) as response,
             ):
-                body = await response.read()
-                return HttpResponse(response.status, response.headers, body)
+                return HttpResponse(response.status, response.headers, await response.read())
 
     @contextlib.asynccontextmanager
     async def _session(
@@ -267,6 +267,11 @@ def translated(url: str, deadline: Deadline) -> Any:
         ) from exc
     except (aiohttp.ClientError, OSError) as exc:
         raise TransportError(f"The connection to {where} failed: {exc}") from exc
+
+
+def _payload(body: bytes) -> bytes | io.BytesIO:
+    # aiohttp writes bytes in one go; a file is written in pieces, between which others run.
+    return body if len(body) <= LARGE_BODY_BYTES else io.BytesIO(body)
 
 
 def _tls_reason(error: Exception) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
 
 from attrs import field, frozen
 
 from agentbay._transport.deadline import Deadline
 from agentbay._version import __version__
 from agentbay._wire.envelope import Reply, read_error, read_reply
-from agentbay._wire.request import API_VERSION, Request
+from agentbay._wire.request import API_VERSION, EncodedRequest, Request
+from agentbay.errors import AgentBayError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -78,14 +80,24 @@ class Rpc:
             headers={
                 "x-acs-version": API_VERSION,
                 "x-acs-action": encoded.action,
+                "Content-Type": "application/x-www-form-urlencoded",
                 "User-Agent": f"agentbay-sdk/{__version__} (Python)",
             },
             query=_common_query(encoded.action) | encoded.query,
-            form=encoded.form,
+            body=_form_body(encoded),
         )
         if response.status >= _FIRST_ERROR_STATUS:
             raise read_error(response.text, response.status, retry_after(response))
         return read_reply(type(request), response.text, response.status)
+
+
+def _form_body(encoded: EncodedRequest) -> bytes:
+    try:
+        return urlencode(encoded.form).encode("ascii")
+    except UnicodeEncodeError as exc:
+        raise AgentBayError(
+            f"A parameter of {encoded.action} is not text that can be sent: {exc}"
+        ) from exc
 
 
 def _common_query(action: str) -> dict[str, str]:

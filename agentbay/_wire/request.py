@@ -25,11 +25,22 @@ from agentbay._wire.codec import (
 )
 from agentbay.errors import ProtocolError
 
-__all__ = ("API_VERSION", "REQUESTS", "EncodedRequest", "Request", "SuccessRule")
+__all__ = (
+    "API_VERSION",
+    "REQUESTS",
+    "EncodedRequest",
+    "MissingParameterError",
+    "Request",
+    "SuccessRule",
+)
 
 API_VERSION = "2025-05-06"
 
 DataT = TypeVar("DataT")
+
+
+class MissingParameterError(ProtocolError):
+    """A request lacks a parameter that its action needs."""
 
 
 class SuccessRule(Enum):
@@ -119,7 +130,8 @@ class Request(WireObject, Generic[DataT]):
         """Read a request from the merged parameters of its query and body.
 
         Raises:
-            ProtocolError: a required parameter is missing, or one has the wrong form.
+            MissingParameterError: a required parameter is missing.
+            ProtocolError: one has the wrong form.
         """
         known: dict[str, Any] = {}
         missing = []
@@ -135,7 +147,7 @@ class Request(WireObject, Generic[DataT]):
                 missing.append(name)
         if missing:
             listed = " and ".join(missing)
-            raise ProtocolError(
+            raise MissingParameterError(
                 f"{cls.action()} needs the parameter{'s' * (len(missing) > 1)} {listed}",
                 path=tuple(f"required parameter is missing @ $.{name}" for name in missing),
             )
