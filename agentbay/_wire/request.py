@@ -137,9 +137,7 @@ class Request(WireObject, Generic[DataT]):
         missing = []
         for field in attrs.fields(cls):
             name = wire_name(cls, field.name)
-            value = parameters.get(name)
-            if value is None and field.name in cls.flattened:
-                value = _unflatten(name, parameters)
+            value = cls._find(field.name, name, parameters)
             # Clients send some optional parameters as an empty string instead of not at all.
             if value is not None and (value != "" or field.default is attrs.NOTHING):
                 known[name] = cls._from_text(field.name, name, value)
@@ -157,6 +155,14 @@ class Request(WireObject, Generic[DataT]):
         return request
 
     @classmethod
+    def _find(cls, field: str, name: str, parameters: Mapping[str, str]) -> Any:
+        others = [other for other, meant in cls.also_read.items() if meant == name]
+        for spelling in (name, *others):
+            if spelling in parameters:
+                return parameters[spelling]
+        return _unflatten(name, parameters) if field in cls.flattened else None
+
+    @classmethod
     def _from_text(cls, field: str, name: str, value: Any) -> Any:
         # Some clients send a nested value as dotted names, others as JSON in one string.
         if isinstance(value, str) and (field in cls.json_text or field in cls.flattened):
@@ -172,7 +178,7 @@ class Request(WireObject, Generic[DataT]):
     @classmethod
     def unknown(cls, parameters: Mapping[str, str]) -> list[str]:
         """Return the names in *parameters* that this action does not know."""
-        names = {wire_name(cls, field.name) for field in attrs.fields(cls)}
+        names = {wire_name(cls, field.name) for field in attrs.fields(cls)} | set(cls.also_read)
         dotted = tuple(f"{wire_name(cls, field)}." for field in cls.flattened)
         return [name for name in parameters if name not in names and not name.startswith(dotted)]
 

@@ -328,13 +328,13 @@ def _json_schema(cls: type[Tool]) -> dict[str, Any]:
     names = cls.argument_names()
     properties: dict[str, Any] = {}
     required = []
-    for field in attrs.fields(cls):
-        schema = _type_schema(hints[field.name])
-        if field.default is attrs.NOTHING:
-            required.append(names[field.name])
-        elif field.default is not None and not isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]  # Factory is a class, typed as a function
-            schema["default"] = field.default
-        properties[names[field.name]] = schema
+    for argument in attrs.fields(cls):
+        schema = _type_schema(hints[argument.name])
+        if argument.default is attrs.NOTHING:
+            required.append(names[argument.name])
+        elif argument.default is not None:
+            schema["default"] = argument.default
+        properties[names[argument.name]] = schema
     return {
         "type": "object",
         "properties": properties,

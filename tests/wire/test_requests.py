@@ -88,6 +88,12 @@ def test_booleans_in_either_case(text: str) -> None:
     assert CreateMcpSession.decode({"ManualRelease": text}) == CreateMcpSession(manual_release=True)
 
 
+def test_other_spellings_of_parameters() -> None:
+    given_names = {"SkillGroupIds": '["a"]'}
+    assert CreateMcpSession.decode(given_names) == CreateMcpSession(skills=["a"])
+    assert CreateMcpSession.unknown(given_names) == []
+
+
 def test_extra_configs_as_json() -> None:
     text = '{"mobile":{"lockResolution":true}}'
     decoded = CreateMcpSession.decode({"ExtraConfigs": text})

@@ -1,0 +1,8 @@
+"""What the actions do: one function per action, found by the class of the request."""
+
+from __future__ import annotations
+
+# Importing them registers what they handle.
+from agentbay.local.handlers import session, tools
+
+__all__ = ("session", "tools")

@@ -1,0 +1,1 @@
+"""Sandboxes: the machines behind the sessions of the local runtime."""

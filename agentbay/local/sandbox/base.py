@@ -1,0 +1,207 @@
+"""What the local runtime asks of a sandbox, whatever isolates it.
+
+The interface is small on purpose: one call to the worker inside, a sign of life and an end.
+Paths, commands and files are the worker's business; a back end only has to start one, carry
+frames to it and make sure that nothing of it remains.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+from attrs.validators import and_, ge, instance_of, matches_re, max_len, optional
+
+from agentbay.errors import AgentBayError
+
+__all__ = (
+    "Isolation",
+    "Limits",
+    "Network",
+    "Sandbox",
+    "SandboxDiedError",
+    "SandboxError",
+    "SandboxSpec",
+    "WorkerError",
+    "WorkerReply",
+)
+
+_MIB = 1024 * 1024
+_GIB = 1024 * _MIB
+
+
+class SandboxError(AgentBayError):
+    """A sandbox could not be started, used or removed."""
+
+
+class SandboxDiedError(SandboxError):
+    """The sandbox ended, by itself or by `close()`, before the call was answered."""
+
+
+class WorkerError(SandboxError):
+    """The worker inside the sandbox refused or failed a call.
+
+    `code` is one of a closed set for callers to branch on: ``not_found``, ``is_a_directory``,
+    ``not_a_directory``, ``already_exists``, ``not_empty``, ``permission_denied``,
+    ``invalid_argument``, ``unknown_method``, ``too_large``, ``resource_limit``, ``timeout``,
+    ``io_error`` and ``internal``.
+    """
+
+    def __init__(self, message: str = "", code: str = "internal") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Network(enum.Enum):
+    """What a sandbox can reach."""
+
+    NAT = "nat"
+    """Its own network namespace, outbound connections only; nothing on the host's loopback."""
+    HOST = "host"
+    """The host's own interfaces, loopback included."""
+    NONE = "none"
+    """Its own loopback and nothing else."""
+
+
+@frozen(kw_only=True)
+class Limits:
+    """Resources that one sandbox may use.
+
+    `memory_bytes` and `processes` bound the whole sandbox where control groups are available
+    and each process (memory) or the sandbox's user namespace (processes) where they are not.
+    `output_bytes` is meant per stream of one command; the caller passes it on with the call.
+    """
+
+    memory_bytes: int = field(default=4 * _GIB, validator=ge(64 * _MIB))
+    processes: int = field(default=512, validator=ge(16))
+    open_files: int = field(default=4096, validator=ge(64))
+    file_bytes: int = field(default=8 * _GIB, validator=ge(0))
+    output_bytes: int = field(default=64 * _MIB, validator=ge(0))
+    cpu_seconds: int | None = field(default=None, validator=optional(ge(1)))
+    """CPU time of each process of a command; None for no limit."""
+
+
+@frozen(kw_only=True)
+class SandboxSpec:
+    """One sandbox to start.
+
+    Attributes:
+        id: Name of the session, also the host name inside.
+        root: Directory that belongs to this sandbox alone. `Isolation.start` creates it (its
+            parent must exist, it must not) and `Sandbox.close` removes it.
+        env: Variables of every command, on top of a small fixed environment. They travel
+            through the worker's socket, never on a command line.
+        network: What the sandbox can reach.
+        limits: What it may use.
+    """
+
+    id: str = field(
+        validator=and_(instance_of(str), max_len(63), matches_re(re.compile(r"[A-Za-z0-9][\w.-]*")))
+    )
+    root: Path = field(converter=Path)
+    env: Mapping[str, str] = field(factory=dict, repr=False)
+    network: Network = Network.NAT
+    limits: Limits = field(factory=Limits)
+
+
+@frozen
+class WorkerReply:
+    """What a call to the worker gave: facts, and named pieces of raw bytes."""
+
+    result: dict[str, Any]
+    blobs: dict[str, bytes] = field(factory=dict, repr=False)
+
+
+class Sandbox(ABC):
+    """A running sandbox with a worker inside."""
+
+    @property
+    @abstractmethod
+    def spec(self) -> SandboxSpec:
+        """The specification it was started from."""
+
+    @property
+    @abstractmethod
+    def pid(self) -> int:
+        """Process id, as the host sees it, of the sandbox's outermost process."""
+
+    @property
+    @abstractmethod
+    def home(self) -> str:
+        """Home directory as seen inside; relative paths of the worker start there."""
+
+    @property
+    @abstractmethod
+    def alive(self) -> bool:
+        """Whether calls can still be answered."""
+
+    @abstractmethod
+    async def call(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        payload: bytes = b"",
+        timeout: float,
+    ) -> WorkerReply:
+        """Run one method of the worker and return its answer.
+
+        Calls are concurrent: none waits for another. Cancelling the caller, or running out of
+        `timeout`, ends the command behind the call.
+
+        Args:
+            method: Name of a worker method, such as ``shell`` or ``read_file``.
+            params: Arguments of the method; JSON values.
+            payload: Raw bytes for the methods that take some.
+            timeout: Seconds until the call is given up, transfer included.
+
+        Raises:
+            WorkerError: The method failed, or took too long (code ``timeout``).
+            SandboxDiedError: The sandbox ended before the answer was complete.
+        """
+
+    @abstractmethod
+    async def wait_dead(self) -> None:
+        """Return once the sandbox has ended, for whatever reason."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End every process of the sandbox, reap them and remove all its files.
+
+        Idempotent, and completed even when the caller is cancelled while it waits.
+
+        Raises:
+            SandboxError: Something could not be removed within the deadline.
+        """
+
+
+class Isolation(ABC):
+    """A way to make sandboxes."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name as given to ``--isolation``."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Make sure that sandboxes can be made on this machine; blocks for some milliseconds.
+
+        Raises:
+            SandboxError: They cannot; the message names what is missing and how to get it.
+        """
+
+    @abstractmethod
+    async def start(self, spec: SandboxSpec) -> Sandbox:
+        """Start one sandbox; its worker has answered when this returns.
+
+        A start that fails or is cancelled leaves nothing behind.
+
+        Raises:
+            SandboxError: The sandbox could not be started.
+        """

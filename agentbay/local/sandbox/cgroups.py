@@ -1,0 +1,274 @@
+"""Bound what a sandbox uses by control groups, version 1 or 2, where we may create some.
+
+Groups are created below the group of this process, so that its own limits keep holding, or
+below the nearest ancestor that can take them. Their names carry the identity of the process
+that made them; what a killed runtime left behind is recognised by that and swept.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+from attrs import frozen
+
+from agentbay.local.sandbox.base import SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from agentbay.local.sandbox.base import Limits
+
+_logger = logging.getLogger(__name__)
+_NAME = re.compile(r"agentbay-(?P<namespace>\d+)-(?P<pid>\d+)-(?P<started>\d+)-.+")
+_REMOVE_SECONDS = 5.0
+_SWEEP_SECONDS = 1.0
+_PAUSE_SECONDS = 0.01
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+# Moves itself into each of the given groups and becomes the given program: no process of a
+# sandbox is ever outside its groups.
+_ENTER = (
+    'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 >"$1" || exit 125; shift; n=$((n-1)); done; '
+    'exec "$@"'
+)
+
+
+@frozen
+class Hierarchy:
+    """One place in the tree of control groups where sandboxes get theirs."""
+
+    parent: Path
+    mount: Path
+    version: int
+    controllers: frozenset[str]
+
+    def settings(self, limits: Limits) -> Iterator[tuple[str, int]]:
+        """Yield the files to write for *limits*; the last one may not exist."""
+        if "pids" in self.controllers:
+            yield "pids.max", limits.processes
+        if "memory" in self.controllers and self.version == 1:
+            yield "memory.limit_in_bytes", limits.memory_bytes
+            yield "memory.memsw.limit_in_bytes", limits.memory_bytes
+        elif "memory" in self.controllers:
+            yield "memory.max", limits.memory_bytes
+            yield "memory.swap.max", 0
+
+
+# The kernel may be built or started without accounting of swap.
+_OPTIONAL = frozenset({"memory.memsw.limit_in_bytes", "memory.swap.max"})
+
+
+class Cgroup:
+    """The control groups of one sandbox, one for each hierarchy."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
+
+    def wrap(self, argv: Sequence[str]) -> list[str]:
+        """Return a command that enters the groups and then becomes *argv*."""
+        files = [str(path / "cgroup.procs") for path in self.paths]
+        return ["/bin/sh", "-c", _ENTER, "sh", str(len(files)), *files, *argv]
+
+    async def remove(self) -> None:
+        """Kill what is left in the groups and remove them.
+
+        Raises:
+            SandboxError: They are still in use after some seconds.
+        """
+        deadline = time.monotonic() + _REMOVE_SECONDS
+        while not self.remove_now():
+            if time.monotonic() > deadline:
+                raise SandboxError(f"control groups cannot be removed: {list(self.paths)}")
+            await anyio.sleep(_PAUSE_SECONDS)
+
+    def remove_now(self) -> bool:
+        """Kill what is in the groups and try to remove them; True once they are gone."""
+        return _kill_and_remove(self.paths)
+
+
+class Cgroups:
+    """Makes control groups in the hierarchies that this process may use."""
+
+    def __init__(self, hierarchies: Sequence[Hierarchy]) -> None:
+        self._hierarchies = hierarchies
+
+    @classmethod
+    def detect(cls) -> Cgroups:
+        """Find the hierarchies for memory and processes that we may write to."""
+        return cls(
+            find_hierarchies(
+                Path("/proc/self/mountinfo").read_text(), Path("/proc/self/cgroup").read_text()
+            )
+        )
+
+    @property
+    def controllers(self) -> frozenset[str]:
+        """What can be bounded: ``memory``, ``pids``, both or nothing."""
+        return frozenset().union(*(hierarchy.controllers for hierarchy in self._hierarchies))
+
+    def create(self, name: str, limits: Limits) -> Cgroup:
+        """Create the groups of the sandbox called *name*."""
+        made: list[Path] = []
+        group = f"{owner_prefix()}{secrets.token_hex(4)}-{name}"
+        try:
+            for hierarchy in self._hierarchies:
+                path = hierarchy.parent / group
+                path.mkdir()
+                made.append(path)
+                _apply(path, hierarchy, limits)
+        except OSError as exc:
+            for path in made:
+                path.rmdir()
+            raise SandboxError(f"Failed to create a control group: {exc}") from exc
+        return Cgroup(made)
+
+    def sweep(self) -> None:
+        """Remove the groups of runtimes that were killed; blocks for some milliseconds."""
+        for hierarchy in self._hierarchies:
+            for path in stale_groups(hierarchy.mount):
+                deadline = time.monotonic() + _SWEEP_SECONDS
+                while not _kill_and_remove([path]):
+                    if time.monotonic() > deadline:
+                        _logger.warning("cannot remove the stale control group %s", path)
+                        break
+                    time.sleep(_PAUSE_SECONDS)
+
+
+def _apply(path: Path, hierarchy: Hierarchy, limits: Limits) -> None:
+    for name, value in hierarchy.settings(limits):
+        file = path / name
+        if name not in _OPTIONAL or file.exists():
+            file.write_text(str(value))
+
+
+def _kill_and_remove(paths: Sequence[Path]) -> bool:
+    """Kill what is in the groups and try to remove them; True once they are gone."""
+    gone = True
+    for path in paths:
+        try:
+            _kill_members(path)
+            path.rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError:
+            gone = False  # in use by a process that is dying, or was born meanwhile
+    return gone
+
+
+def _kill_members(path: Path) -> None:
+    kill = path / "cgroup.kill"
+    if kill.exists():
+        kill.write_text("1")
+        return
+    for pid in map(int, (path / "cgroup.procs").read_text().split()):
+        if pid != 0:  # 0 stands for a process outside our PID namespace
+            os.kill(pid, signal.SIGKILL)
+
+
+def stale_groups(mount: Path) -> Iterator[Path]:
+    """Yield groups below *mount* whose maker, in our own PID namespace, is no more."""
+    own_namespace = _pid_namespace()
+    for directory, names, _ in os.walk(mount):
+        for name in names:
+            if (match := _NAME.fullmatch(name)) is None:
+                continue
+            pid, started = int(match["pid"]), int(match["started"])
+            if int(match["namespace"]) == own_namespace and process_started(pid) != started:
+                yield Path(directory, name)
+        names[:] = [name for name in names if _NAME.fullmatch(name) is None]
+
+
+def owner_prefix() -> str:
+    """Return what the names of all groups of this process begin with."""
+    pid = os.getpid()
+    return f"agentbay-{_pid_namespace()}-{pid}-{process_started(pid)}-"
+
+
+def _pid_namespace() -> int:
+    return Path("/proc/self/ns/pid").stat().st_ino
+
+
+def process_started(pid: int) -> int | None:
+    """Return when a process started, in ticks since boot; None when there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name of the program, in parentheses, may hold anything.
+    return int(text.rpartition(")")[2].split()[19])
+
+
+def find_hierarchies(mountinfo: str, membership: str) -> list[Hierarchy]:
+    """Choose, from the two files of /proc, where groups for memory and processes can be made."""
+    own = _memberships(membership)
+    missing = frozenset({"memory", "pids"})
+    chosen: list[Hierarchy] = []
+    for line in mountinfo.splitlines():
+        mount, root, kind, options = _parse_mount(line)
+        if kind == "cgroup":
+            version, controllers = 1, missing.intersection(options.split(","))
+            path = next((own[name] for name in sorted(controllers) if name in own), "/")
+            parent = _own_group(_locate(mount, root, path))
+        elif kind == "cgroup2":
+            version, controllers = 2, missing
+            parent = _delegated_group(_locate(mount, root, own.get("", "/")), mount, controllers)
+        else:
+            continue
+        if controllers and parent is not None:
+            chosen.append(Hierarchy(parent, mount, version, controllers))
+            missing -= controllers
+    return chosen
+
+
+def _memberships(text: str) -> Mapping[str, str]:
+    """Return the group of this process for each controller; the key of version 2 is empty."""
+    own: dict[str, str] = {}
+    for line in text.splitlines():
+        _, controllers, path = line.split(":", 2)
+        own.update(dict.fromkeys(controllers.split(","), path))
+    return own
+
+
+def _parse_mount(line: str) -> tuple[Path, str, str, str]:
+    """Return mount point, root, type and options of the file system of one line."""
+    left, _, right = line.partition(" - ")
+    fields = left.split()
+    kind, _, options = right.split(" ", 2)
+    point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[4])
+    return Path(point), fields[3], kind, options
+
+
+def _locate(mount: Path, root: str, group: str) -> Path:
+    """Return the directory of *group*; the mount itself when the group is not below it."""
+    relative = os.path.relpath(group, root)
+    path = mount / relative
+    return mount if relative.startswith("..") or not path.is_dir() else path
+
+
+def _own_group(path: Path) -> Path | None:
+    return path if os.access(path, os.W_OK) else None
+
+
+def _delegated_group(path: Path, mount: Path, wanted: frozenset[str]) -> Path | None:
+    """Return the nearest group from *path* upwards that hands *wanted* to its children."""
+    while True:
+        control = path / "cgroup.subtree_control"
+        if (
+            wanted
+            and control.is_file()
+            and wanted <= set(control.read_text().split())
+            and os.access(path, os.W_OK)
+            and os.access(path / "cgroup.procs", os.W_OK)
+        ):
+            return path
+        if path == mount:
+            return None
+        path = path.parent

@@ -1,0 +1,105 @@
+"""Sessions without isolation: plain child processes with a directory of their own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from agentbay.local import worker
+from agentbay.local.sandbox.base import Isolation, SandboxError
+from agentbay.local.sandbox.interpreter import WORKER_CODE, WORKER_OPTIONS
+from agentbay.local.sandbox.process import HOST_ENV
+from agentbay.local.sandbox.running import LocalSandbox, starting
+from agentbay.local.worker.leftovers import kill_marked
+
+if TYPE_CHECKING:
+    from agentbay.local.sandbox.base import SandboxSpec
+
+_logger = logging.getLogger(__name__)
+_MARK = "AGENTBAY_SANDBOX"
+_KILL_SECONDS = 5.0
+_WORKER_PARENT = Path(worker.__file__).parent.parent
+
+
+class Unisolated(Isolation):
+    """Runs sessions as this user, on this machine, with all that this user may do.
+
+    For machines without bubblewrap, and only when asked for. Of the limits, memory and the
+    sizes hold for each process, and the number of processes is not bounded.
+    """
+
+    def __init__(self) -> None:
+        self._warned = False
+
+    @property
+    def name(self) -> str:
+        """Name as given to ``--isolation``."""
+        return "none"
+
+    def check(self) -> None:
+        """Find nothing missing: it needs nothing but Python."""
+
+    async def start(self, spec: SandboxSpec) -> LocalSandbox:
+        """Start one worker."""
+        if not self._warned:
+            self._warned = True
+            _logger.warning(
+                "sessions run WITHOUT ISOLATION: their commands can read, change and delete "
+                "everything that user %d can, and use the network of this machine",
+                os.getuid(),
+            )
+        sandbox = _UnisolatedSandbox(spec)
+        async with starting(sandbox):
+            await sandbox.start()
+        return sandbox
+
+
+class _UnisolatedSandbox(LocalSandbox):
+    """A worker in its own session; its descendants are known by a mark in their environment."""
+
+    def __init__(self, spec: SandboxSpec) -> None:
+        super().__init__(spec, str(spec.root))
+        self._mark = f"{_MARK}={secrets.token_hex(16)}"
+
+    async def start(self) -> None:
+        """Bring it up; when this fails, `close` removes what there is."""
+        self.make_root()
+        await self.launch(_command, self._settings())
+        await self.ready()
+
+    async def kill_strays(self) -> None:
+        """Kill what the commands left running, wherever it is in the tree of processes."""
+        left = await anyio.to_thread.run_sync(kill_marked, self._mark, _KILL_SECONDS)
+        if left:
+            raise SandboxError(f"processes {left} did not end")
+
+    def _settings(self) -> dict[str, Any]:
+        limits = self.spec.limits
+        name, _, value = self._mark.partition("=")
+        env = {
+            "HOME": self.home,
+            "LANG": HOST_ENV["LANG"],
+            "PATH": os.environ.get("PATH", HOST_ENV["PATH"]),
+        }
+        return {
+            "home": self.home,
+            "env": {**env, **self.spec.env, name: value},
+            # Not the number of processes: that limit counts all processes of the user.
+            "rlimits": {
+                "open_files": limits.open_files,
+                "file_bytes": limits.file_bytes,
+                "data_bytes": limits.memory_bytes,
+            },
+            "cpu_seconds": limits.cpu_seconds,
+            "mark": self._mark,
+        }
+
+
+def _command(socket_fd: int) -> list[str]:
+    return [sys.executable, *WORKER_OPTIONS, WORKER_CODE, str(_WORKER_PARENT), str(socket_fd)]

@@ -1,0 +1,114 @@
+"""One session: what belongs to it, its state, and when it is overdue."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+from agentbay._wire.envelope import Code, service_error
+from agentbay.local.ids import new_id, new_token
+from agentbay.local.images import Image
+from agentbay.local.sandbox.base import Sandbox
+from agentbay.local.states import EndReason, State
+from agentbay.local.store import SessionRecord
+from agentbay.local.tools.registry import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+__all__ = ("Lifetime", "NewSession", "Session")
+
+
+@frozen(kw_only=True)
+class Lifetime:
+    """When a session is ended without being asked; ``None`` means never.
+
+    Attributes:
+        idle_seconds: After so long without a tool call.
+        max_seconds: So long after its creation.
+    """
+
+    idle_seconds: float | None = None
+    max_seconds: float | None = None
+
+
+@frozen(kw_only=True)
+class NewSession:
+    """What the caller asked for."""
+
+    image: Image
+    labels: Mapping[str, str] = field(factory=dict)
+    lifetime: Lifetime = field(factory=Lifetime)
+
+
+@define(eq=False, kw_only=True)
+class Session:
+    """A live session; its id is that of its sandbox."""
+
+    image: Image
+    labels: Mapping[str, str]
+    lifetime: Lifetime
+    sandbox: Sandbox
+    token: str = field(factory=new_token, repr=False)
+    app_instance_id: str = field(factory=lambda: new_id("ai"))
+    resource_id: str = field(factory=lambda: new_id("p"))
+    created_at: float = field(factory=time.time)
+    state: State = State.RUNNING
+    end_reason: EndReason | None = None
+    ended: asyncio.Event = field(factory=asyncio.Event, repr=False)
+    _born: float = field(factory=time.monotonic)
+    _last_used: float = field(factory=time.monotonic)
+    _calls: int = 0
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self.sandbox.spec.id
+
+    def record(self) -> SessionRecord:
+        """Return what is kept of it."""
+        return SessionRecord(
+            session_id=self.id,
+            app_instance_id=self.app_instance_id,
+            resource_id=self.resource_id,
+            image_id=self.image.id,
+            state=self.state,
+            created_at=self.created_at,
+            labels=self.labels,
+        )
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[Workplace]:
+        """Hold the session as used for the time of one tool call.
+
+        Raises:
+            ServiceError: Its state does not allow that.
+        """
+        if self.state is not State.RUNNING:
+            raise service_error(
+                Code.WRONG_STATE,
+                f"Session {self.id} is {self.state.value}; tools need a RUNNING session",
+                http_status=400,
+            )
+        self._calls += 1
+        try:
+            yield Workplace(self.sandbox, self.sandbox.spec.limits)
+        finally:
+            self._calls -= 1
+            self._last_used = time.monotonic()
+
+    def deadline(self, now: float) -> tuple[float, EndReason] | None:
+        """Return when it is overdue as things stand at *now*, and for what reason."""
+        deadlines = []
+        if self.lifetime.max_seconds is not None:
+            deadlines.append((self._born + self.lifetime.max_seconds, EndReason.MAX_RUNTIME))
+        if self.lifetime.idle_seconds is not None:
+            last_used = now if self._calls else self._last_used
+            deadlines.append((last_used + self.lifetime.idle_seconds, EndReason.IDLE))
+        return min(deadlines, key=lambda found: found[0], default=None)

@@ -1,0 +1,231 @@
+"""The session table: makes sessions, finds them, and sees to their end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from agentbay._wire.envelope import SESSION_NOT_FOUND, Code, service_error
+from agentbay.local.ids import new_id
+from agentbay.local.images import DEFAULT_IMAGE
+from agentbay.local.pool import WarmPool
+from agentbay.local.sandbox.base import SandboxError, SandboxSpec
+from agentbay.local.session import NewSession, Session
+from agentbay.local.states import ENDED, EndReason, State
+from agentbay.local.tasks import BackgroundTasks, InFlight
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agentbay.errors import ServiceError
+    from agentbay.local.sandbox.base import Isolation, Limits, Network, Sandbox
+    from agentbay.local.store import Store
+
+__all__ = ("SessionTable", "session_not_found")
+
+logger = logging.getLogger(__name__)
+
+# More at once would only make each start slower, until the last ones are given up.
+_STARTS_AT_ONCE = 4 * (os.cpu_count() or 1)
+_END_SECONDS = 30.0
+
+
+def session_not_found() -> ServiceError:
+    """Return the service's error for a session that is not there (any more)."""
+    return service_error(Code.SESSION_NOT_FOUND, SESSION_NOT_FOUND, http_status=400)
+
+
+class SessionTable:
+    """All live sessions. Those that ended are found in the store only.
+
+    A session ends in the background, begun by `begin_end`: by request, by its deadline, because
+    its sandbox died, or with the runtime. Whatever begins it, it happens once.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        isolation: Isolation,
+        sandboxes: Path,
+        *,
+        network: Network,
+        limits: Limits,
+        warm: int = 0,
+    ) -> None:
+        self._store = store
+        self._isolation = isolation
+        self._sandboxes = sandboxes
+        self._network = network
+        self._limits = limits
+        self._live: dict[str, Session] = {}
+        self._tasks = BackgroundTasks()
+        self._starts = asyncio.Semaphore(_STARTS_AT_ONCE)
+        self._creating = InFlight()
+        self._pool = WarmPool(warm, self._start_sandbox, self._tasks)
+        self._reaper: asyncio.Task[None] | None = None
+        self._deadlines_changed = asyncio.Event()
+        self._closing = False
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    @property
+    def warm(self) -> int:
+        """How many sandboxes wait to be taken."""
+        return len(self._pool)
+
+    async def open(self) -> None:
+        """Fill the warm pool and begin to watch deadlines.
+
+        Raises:
+            SandboxError: No sandbox can be started.
+        """
+        self._reaper = self._tasks.spawn(self._reap(), "reaper")
+        await self._pool.fill()
+
+    async def close(self) -> None:
+        """End all sessions, at the same time; nothing is left. Idempotent."""
+        self._closing = True
+        await self._creating.wait_idle()
+        for session in list(self._live.values()):
+            self.begin_end(session, EndReason.RUNTIME_STOPPED)
+        await self._pool.close()
+        if self._reaper is not None:
+            self._reaper.cancel()
+        if not await self._tasks.wait(_END_SECONDS):
+            await self._tasks.cancel(_END_SECONDS)
+
+    async def create(self, new: NewSession) -> Session:
+        """Return a new session, ready to be used; cancelled, it leaves none.
+
+        Raises:
+            ServiceError: The runtime is stopping, or the sandbox could not be started.
+        """
+        with self._creating:
+            sandbox = await self._take_sandbox(new)
+            session = Session(
+                image=new.image, labels=new.labels, lifetime=new.lifetime, sandbox=sandbox
+            )
+            self._live[session.id] = session
+            self._tasks.spawn(self._watch(session), f"watch {session.id}")
+            try:
+                await self._store.add(session.record())
+            except BaseException:
+                self.begin_end(session, EndReason.UNDELIVERED)
+                raise
+            self._deadlines_changed.set()
+            logger.info("Session %s created (%s)", session.id, session.image.id)
+            return session
+
+    async def _take_sandbox(self, new: NewSession) -> Sandbox:
+        self._refuse_when_closing()
+        warm = self._pool.take() if new.image.profile.name == DEFAULT_IMAGE else None
+        if warm is not None:
+            return warm
+        try:
+            sandbox = await self._start_sandbox()
+        except SandboxError as exc:
+            logger.warning("A session could not be started: %s", exc)
+            raise service_error(
+                Code.INTERNAL, f"The session could not be started: {exc}", http_status=500
+            ) from exc
+        if self._closing:
+            await sandbox.close()
+            self._refuse_when_closing()
+        return sandbox
+
+    async def _start_sandbox(self) -> Sandbox:
+        session_id = new_id("s")
+        spec = SandboxSpec(
+            id=session_id,
+            root=self._sandboxes / session_id,
+            network=self._network,
+            limits=self._limits,
+        )
+        async with self._starts:
+            self._refuse_when_closing()
+            return await self._isolation.start(spec)
+
+    def _refuse_when_closing(self) -> None:
+        if self._closing:
+            refuse_stopping()
+
+    def get(self, session_id: str) -> Session:
+        """Return a live session, whatever its state.
+
+        Raises:
+            ServiceError: There is none of that id.
+        """
+        session = self._live.get(session_id)
+        if session is None:
+            raise session_not_found()
+        return session
+
+    def begin_end(self, session: Session, reason: EndReason) -> None:
+        """Begin to end *session*; it is DELETING when this returns. Once is enough."""
+        if session.state in (State.DELETING, ENDED):
+            return
+        logger.info("Session %s ends (%s)", session.id, reason.value)
+        session.state = State.DELETING
+        session.end_reason = reason
+        self._tasks.spawn(self._end(session, reason), f"end {session.id}")
+
+    async def _end(self, session: Session, reason: EndReason) -> None:
+        # Each step is done even if the one before it fails.
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(self._forget, session)
+            stack.push_async_callback(self._store.end, session.id, reason.value)
+            stack.push_async_callback(self._close_sandbox, session)
+            await self._store.set_state(session.id, State.DELETING)
+
+    def _forget(self, session: Session) -> None:
+        session.state = ENDED
+        del self._live[session.id]
+        session.ended.set()
+
+    async def _close_sandbox(self, session: Session) -> None:
+        try:
+            await session.sandbox.close()
+        except SandboxError:
+            logger.exception("Session %s ended, but something of it remains", session.id)
+
+    async def _watch(self, session: Session) -> None:
+        await session.sandbox.wait_dead()
+        if session.state is not State.DELETING:
+            logger.warning("Session %s: its sandbox ended by itself", session.id)
+        self.begin_end(session, EndReason.SANDBOX_DIED)
+
+    async def _reap(self) -> None:
+        """End overdue sessions.
+
+        Use moves deadlines only further away, so it is enough to look again at the one that was
+        next; only a new session can bring an earlier one.
+        """
+        while True:
+            self._deadlines_changed.clear()
+            delay = self._end_overdue(time.monotonic())
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._deadlines_changed.wait(), delay)
+
+    def _end_overdue(self, now: float) -> float | None:
+        """Begin to end what is overdue; return the seconds until something else will be."""
+        following = []
+        for session in list(self._live.values()):
+            found = session.deadline(now)
+            if found is None or session.state is State.DELETING:
+                continue
+            deadline, reason = found
+            if deadline <= now:
+                self.begin_end(session, reason)
+            else:
+                following.append(deadline - now)
+        return min(following, default=None)
+
+
+def refuse_stopping() -> NoReturn:
+    """Refuse a request because the runtime is being stopped."""
+    raise service_error(Code.UNAVAILABLE, "The local runtime is stopping", http_status=503)

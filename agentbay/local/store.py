@@ -1,0 +1,334 @@
+"""What the runtime remembers: SQLite behind one thread of its own.
+
+The thread is plain and daemonic on purpose: the pools of ``concurrent.futures`` refuse work once
+the interpreter has begun to exit, which is when an embedded runtime still has to record the end
+of its sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import field, frozen
+
+from agentbay.local.failures import LocalRuntimeError
+from agentbay.local.states import ENDED, EndReason, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ("Page", "SessionFilter", "SessionRecord", "Store")
+
+ResultT = TypeVar("ResultT")
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE sessions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id TEXT NOT NULL UNIQUE,
+    app_instance_id TEXT NOT NULL,
+    resource_id TEXT NOT NULL,
+    image_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    end_reason TEXT NOT NULL DEFAULT '',
+    created_at REAL NOT NULL,
+    ended_at REAL
+);
+CREATE INDEX sessions_by_end ON sessions (ended_at) WHERE ended_at IS NOT NULL;
+CREATE TABLE labels (
+    session_id TEXT NOT NULL REFERENCES sessions (session_id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (session_id, key)
+) WITHOUT ROWID;
+"""
+
+_COLUMNS = "session_id, app_instance_id, resource_id, image_id, state, end_reason, created_at"
+
+# The parameters are a JSON object of labels, the image, the state and whether it is the end.
+_MATCHES = """
+    (ended_at IS NOT NULL) = :ended
+    AND (:state IS NULL OR state = :state)
+    AND (:image_id IS NULL OR image_id = :image_id)
+    AND NOT EXISTS (
+        SELECT 1 FROM json_each(:labels) AS wanted WHERE NOT EXISTS (
+            SELECT 1 FROM labels
+            WHERE labels.session_id = sessions.session_id
+            AND labels.key = wanted.key AND labels.value = wanted.value
+        )
+    )
+"""
+
+KEEP_ENDED_SECONDS = 3600.0
+KEEP_ENDED_SESSIONS = 1000
+
+
+@frozen(kw_only=True)
+class SessionRecord:
+    """What is kept of a session."""
+
+    session_id: str
+    app_instance_id: str
+    resource_id: str
+    image_id: str
+    state: State
+    end_reason: str = ""
+    created_at: float
+    labels: Mapping[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class SessionFilter:
+    """Which sessions are listed: the live ones, or those that ended."""
+
+    labels: Mapping[str, str] = field(factory=dict)
+    state: State | None = None
+    image_id: str | None = None
+    ended: bool = False
+
+    def parameters(self) -> dict[str, object]:
+        """Return the values for the statement."""
+        return {
+            "labels": json.dumps(dict(self.labels)),
+            "state": self.state.value if self.state else None,
+            "image_id": self.image_id,
+            "ended": self.ended,
+        }
+
+
+@frozen
+class Page:
+    """Some of the sessions that match, newest first.
+
+    Attributes:
+        next_before: Where the next page begins; ``None`` on the last one.
+        total: How many match in all.
+    """
+
+    records: tuple[SessionRecord, ...]
+    next_before: int | None
+    total: int
+
+
+class Store:
+    """Sessions and their labels; every call is one transaction, done in the order of the calls.
+
+    A call that is cancelled is carried out all the same.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="agentbay-store", daemon=True)
+        self._database: sqlite3.Connection | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path) -> Store:
+        """Open or create the file; live sessions of a former run are marked as ended.
+
+        Raises:
+            LocalRuntimeError: It cannot be opened, or was written by a newer version.
+        """
+        store = cls(path)
+        store._thread.start()
+        try:
+            await store._do(store._connect)
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Finish what was asked for and close the file. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            await self._do(self._disconnect)
+            self._work.put(None)
+            self._thread.join()
+
+    async def add(self, record: SessionRecord) -> None:
+        """Remember a new session."""
+
+        def write(database: sqlite3.Connection) -> None:
+            database.execute(
+                f"INSERT INTO sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
+                (
+                    record.session_id,
+                    record.app_instance_id,
+                    record.resource_id,
+                    record.image_id,
+                    record.state.value,
+                    record.end_reason,
+                    record.created_at,
+                ),
+            )
+            database.executemany(
+                "INSERT INTO labels (session_id, key, value) VALUES (?, ?, ?)",
+                [(record.session_id, key, value) for key, value in record.labels.items()],
+            )
+
+        await self._transaction(write)
+
+    async def set_state(self, session_id: str, state: State) -> None:
+        """Record that a live session changed its state."""
+        await self._transaction(
+            lambda database: database.execute(
+                "UPDATE sessions SET state = ? WHERE session_id = ?", (state.value, session_id)
+            )
+        )
+
+    async def end(self, session_id: str, reason: str) -> None:
+        """Record that a session has ended, and forget those that ended long ago."""
+        now = time.time()
+
+        def write(database: sqlite3.Connection) -> None:
+            database.execute(
+                "UPDATE sessions SET state = ?, end_reason = ?, ended_at = ? WHERE session_id = ?",
+                (ENDED.value, reason, now, session_id),
+            )
+            _forget(database, now)
+
+        await self._transaction(write)
+
+    async def get(self, session_id: str) -> SessionRecord | None:
+        """Return a session that is live or ended recently."""
+
+        def read(database: sqlite3.Connection) -> SessionRecord | None:
+            row = database.execute(
+                f"SELECT {_COLUMNS} FROM sessions WHERE session_id = ?",  # noqa: S608 - constants
+                (session_id,),
+            ).fetchone()
+            return _record(row) if row else None
+
+        return await self._transaction(read)
+
+    async def page(self, wanted: SessionFilter, before: int | None, size: int) -> Page:
+        """Return *size* sessions, newest first, from those older than position *before*.
+
+        Positions are those of creation, so pages stay the same while sessions come and go.
+        """
+        values = {**wanted.parameters(), "before": before, "size": size + 1}
+
+        def read(database: sqlite3.Connection) -> Page:
+            rows = database.execute(
+                f"SELECT {_COLUMNS}, seq FROM sessions WHERE {_MATCHES} "  # noqa: S608 - constants
+                "AND (:before IS NULL OR seq < :before) ORDER BY seq DESC LIMIT :size",
+                values,
+            ).fetchall()
+            (total,) = database.execute(
+                f"SELECT count(*) FROM sessions WHERE {_MATCHES}",  # noqa: S608 - constants
+                values,
+            ).fetchone()
+            more = len(rows) > size
+            records = tuple(_record(row[:-1]) for row in rows[:size])
+            return Page(records, rows[size - 1][-1] if more else None, total)
+
+        return await self._transaction(read)
+
+    async def _transaction(self, body: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        if self._closed:
+            raise sqlite3.ProgrammingError("The store is closed")
+        return await self._do(lambda: self._run_transaction(body))
+
+    def _run_transaction(self, body: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        if self._database is None:
+            raise sqlite3.ProgrammingError("The store was not opened")
+        with self._database:
+            return body(self._database)
+
+    async def _do(self, function: Callable[[], ResultT]) -> ResultT:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[ResultT] = loop.create_future()
+
+        def settle(result: ResultT | None, error: Exception | None) -> None:
+            if done.cancelled():
+                return
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(result)  # type: ignore[arg-type]  # None is a result, too
+
+        def work() -> None:
+            result, error = None, None
+            try:
+                result = function()
+            except Exception as exc:  # noqa: BLE001 - it is handed to the caller
+                error = exc
+            # A closed loop means that nobody waits any more; the work is done all the same.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, result, error)
+
+        self._work.put(work)
+        return await done
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+
+    def _connect(self) -> None:
+        try:
+            database = sqlite3.connect(self._path)
+            self._database = database
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            database.execute("PRAGMA foreign_keys = ON")
+            _migrate(database, self._path)
+            with database:
+                database.execute(
+                    "UPDATE sessions SET state = ?, end_reason = ?, ended_at = ? "
+                    "WHERE ended_at IS NULL",
+                    (ENDED.value, EndReason.RUNTIME_LOST.value, time.time()),
+                )
+                _forget(database, time.time())
+        except sqlite3.Error as exc:
+            raise LocalRuntimeError(f"The database {self._path} cannot be used: {exc}") from exc
+
+    def _disconnect(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+
+def _migrate(database: sqlite3.Connection, path: Path) -> None:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > _SCHEMA_VERSION:
+        raise LocalRuntimeError(
+            f"The database {path} was written by a newer version of agentbay "
+            f"(schema {version}, this one knows {_SCHEMA_VERSION})."
+        )
+    if version == 0:
+        # One transaction: a runtime that is killed meanwhile leaves an empty file.
+        database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+
+
+def _forget(database: sqlite3.Connection, now: float) -> None:
+    """Keep a bounded number of ended sessions for a bounded time."""
+    database.execute(
+        "DELETE FROM sessions WHERE ended_at < ? OR seq IN ("
+        "SELECT seq FROM sessions WHERE ended_at IS NOT NULL "
+        "ORDER BY ended_at DESC LIMIT -1 OFFSET ?)",
+        (now - KEEP_ENDED_SECONDS, KEEP_ENDED_SESSIONS),
+    )
+
+
+def _record(row: tuple[str, str, str, str, str, str, float]) -> SessionRecord:
+    session_id, app_instance_id, resource_id, image_id, state, end_reason, created_at = row
+    return SessionRecord(
+        session_id=session_id,
+        app_instance_id=app_instance_id,
+        resource_id=resource_id,
+        image_id=image_id,
+        state=State(state),
+        end_reason=end_reason,
+        created_at=created_at,
+    )

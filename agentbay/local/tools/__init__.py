@@ -1,0 +1,8 @@
+"""The tools of sessions: from checked arguments to calls of the worker, and back to text."""
+
+from __future__ import annotations
+
+# Importing them registers what they run.
+from agentbay.local.tools import files, shell
+
+__all__ = ("files", "shell")
