@@ -33,7 +33,7 @@ async def finish_or_undo(
         with shield:
             try:
                 made.append(await work())
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001 - carried to the caller below
                 failed.append(exc)
         finished.set()
 

@@ -1,0 +1,399 @@
+"""The loop thread behind the blocking surface, and the base class of the generated mirrors.
+
+All blocking calls of a process run as tasks of one loop in one daemon thread. Not as those of an
+anyio ``BlockingPortal``: it cannot be interrupted while a task or a context manager starts, dies of
+a ``SystemExit``, and blocks a foreign loop meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import builtins
+import os
+import sys
+import threading
+import warnings
+import weakref
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
+from contextvars import Context
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
+
+from agentbay.errors import BlockingCallWarning, ClientClosedError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from contextlib import AbstractAsyncContextManager
+
+    import anyio
+
+__all__ = ("Mirror", "run", "run_awaitable")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+ImplT = TypeVar("ImplT")
+MirrorT = TypeVar("MirrorT", bound="Mirror[Any]")
+
+_GRACE = 5.0  # seconds that a cancelled coroutine gets for its clean-up, after Ctrl-C and at exit
+_OWN_LOOP = "blocking call from the loop that has to serve it; use the async client here"
+_FOREIGN_LOOP = "blocking call in a running event loop, which it stops; use the async client here"
+_POLL_INTERVAL = 0.1 if sys.platform == "win32" else None  # untimed, it would ignore Ctrl-C there
+
+
+class _LoopThread:
+    """A daemon thread that runs one event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.closed = False
+        self.calls: dict[asyncio.Task[None], _Call[Any]] = {}
+        self._stopping = asyncio.Event()
+        # Reentrant: a signal handler may make a blocking call while this thread holds it.
+        self._lock = threading.RLock()
+        main = partial(Context().run, self._main)  # 3.14 may pass on the starter's context
+        self._thread = threading.Thread(target=main, name="agentbay-loop", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as exc:
+            self.loop.close()
+            raise ClientClosedError(f"cannot start the loop thread: {exc}") from exc
+
+    def is_current(self) -> bool:
+        return threading.get_ident() == self._thread.ident
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        """Run *callback* in the loop, unless it is closed; what is posted before a stop runs."""
+        with self._lock:
+            if not self.closed:
+                self.loop.call_soon_threadsafe(callback)
+            return not self.closed
+
+    def stop(self) -> None:
+        """Cancel what still runs and give its clean-up a moment."""
+        with self._lock:
+            self.post(self._stopping.set)
+            self.closed = True
+        self._thread.join(_GRACE)
+
+    def _main(self) -> None:
+        try:
+            self.loop.run_until_complete(self._stopping.wait())
+        finally:
+            with self._lock:
+                self.closed = True
+            self.loop.run_until_complete(self._cancel_remaining())
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            # asyncio.run() would start a thread to shut the default executor down, which
+            # Python 3.12 forbids at exit. close() lets the idle threads of the executor go.
+            self.loop.close()
+
+    async def _cancel_remaining(self) -> None:
+        for call in self.calls.values():
+            call.cancel_here()
+        if self.calls:
+            await asyncio.wait([*self.calls])
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+
+# Both are replaced in a forked child. The lock is reentrant for the same reason as above.
+_lock = threading.RLock()
+_current: _LoopThread | None = None
+_exiting = False
+# Inherited through fork and never closed: that would reach into the parent's, for they share epoll.
+_parked: list[_LoopThread] = []
+
+
+def _loop_thread() -> _LoopThread:
+    global _current  # noqa: PLW0603 - one per process
+    with _lock:
+        if _current is None or _current.closed:
+            if _exiting:
+                raise ClientClosedError("blocking call while the interpreter exits")
+            _current = _LoopThread()
+        return _current
+
+
+def _stop_at_exit() -> None:
+    global _exiting  # noqa: PLW0603 - one per process
+    _exiting = True
+    if _current is not None:
+        _current.stop()
+
+
+def _start_fresh_after_fork() -> None:
+    global _lock, _current  # noqa: PLW0603 - one per process
+    _lock = threading.RLock()
+    if _current is not None:
+        _parked.append(_current)
+        _current = None
+
+
+# At import, so that exit handlers of the program run earlier and can still make blocking calls.
+atexit.register(_stop_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_fresh_after_fork)
+
+
+def _check_caller(thread: _LoopThread) -> None:
+    """Refuse a call that would wait for itself, warn of one that stops another loop."""
+    if thread.is_current():
+        raise ClientClosedError(_OWN_LOOP)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    if hasattr(builtins, "__IPYTHON__"):  # a notebook has nothing else to do meanwhile
+        return
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == "agentbay":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(_FOREIGN_LOOP, BlockingCallWarning, stacklevel=level)
+
+
+class _CallbackAbortedError(Exception):
+    """Caused by a ``SystemExit`` or the like in a callback; as itself it would stop the loop."""
+
+
+class _Call(Generic[T]):
+    """One coroutine on the loop thread; ``outcome`` is set when its clean-up, too, has ended."""
+
+    def __init__(self, coro: Coroutine[Any, Any, T]) -> None:
+        self.outcome: Future[T] = Future()
+        self.outcome.set_running_or_notify_cancel()  # from here on nobody else can cancel it
+        self._coro = coro
+        self.thread: _LoopThread | None = None
+        self.on_cancel: Callable[[], object] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._scope: anyio.CancelScope | None = None
+
+    def submit(self, *, blocking: bool = True) -> None:
+        thread = _loop_thread()
+        if blocking:
+            _check_caller(thread)
+        self.thread = thread
+        if not thread.post(partial(self._start, thread)):
+            raise ClientClosedError("the loop of the blocking clients is closed")
+
+    def cancel(self) -> None:
+        if self.thread is None or not self.thread.post(self.cancel_here):
+            self._settle()  # if it has begun, the loop cancels it
+
+    def cancel_here(self) -> None:
+        if self.on_cancel is not None:
+            self.on_cancel()
+        elif self._scope is not None:
+            self._scope.cancel()  # unlike Task.cancel() it respects shields
+        elif self._task is not None:
+            self._task.cancel()  # it has not begun
+        self._settle()
+
+    def wait(self, *sooner: Future[Any]) -> None:
+        """Block until the outcome or one of *sooner* is there; interrupted, cancel the call."""
+        try:
+            if self.thread is None:
+                self.submit()
+            while not wait((self.outcome, *sooner), _POLL_INTERVAL, FIRST_COMPLETED).done:
+                pass
+        except BaseException:
+            if not self.outcome.done():
+                self.cancel()
+                wait([self.outcome], timeout=_GRACE)
+            raise
+
+    def _start(self, thread: _LoopThread) -> None:
+        if not self.outcome.done():
+            self._task = thread.loop.create_task(self._contain())
+            thread.calls[self._task] = self
+            self._task.add_done_callback(thread.calls.pop)
+            self._task.add_done_callback(self._settle)
+
+    def _settle(self, task: asyncio.Task[None] | None = None) -> None:
+        """See to an outcome when *task* was cancelled, or when there will be none."""
+        if (task or self._task is None) and not self.outcome.done():
+            self._coro.close()  # otherwise, if it never ran: "coroutine was never awaited"
+            self.outcome.set_exception(ClientClosedError("the call was cancelled before it ended"))
+
+    async def _contain(self) -> None:
+        import anyio
+
+        try:
+            with anyio.CancelScope() as self._scope:
+                self.outcome.set_result(await self._coro)
+        except asyncio.CancelledError:
+            raise
+        except _CallbackAbortedError as exc:
+            self.outcome.set_exception(exc.__cause__)
+        except BaseException as exc:  # noqa: BLE001 - KeyboardInterrupt would stop the loop thread
+            self.outcome.set_exception(exc)
+        finally:
+            del self  # the traceback of the exception refers to this frame
+
+
+def run(coro: Coroutine[Any, Any, T]) -> T:
+    """Run *coro* on the loop thread and block until it has ended.
+
+    Ctrl-C cancels the coroutine and gives its clean-up a moment before KeyboardInterrupt goes on.
+    """
+    call = _Call(coro)
+    try:
+        call.wait()
+        return call.outcome.result()
+    finally:
+        del call  # the traceback of the exception refers to this frame
+
+
+async def run_awaitable(coro: Coroutine[Any, Any, T]) -> T:
+    """Run *coro* on the loop thread and await its outcome on the caller's loop.
+
+    Cancellation of the caller cancels *coro* and waits for its clean-up.
+    """
+    import anyio
+
+    if _current is not None and _current.is_current():
+        return await coro
+    call = _Call(coro)
+    try:
+        call.submit(blocking=False)
+        return await asyncio.wrap_future(call.outcome)
+    except BaseException as exc:
+        if not call.outcome.done():
+            call.cancel()
+            if isinstance(exc, asyncio.CancelledError):
+                with anyio.move_on_after(_GRACE, shield=True), suppress(ClientClosedError):
+                    await asyncio.wrap_future(call.outcome)
+        raise
+    finally:
+        del call
+
+
+class _HeldManager(Generic[T]):
+    """An async context manager held by one task, as task groups demand, so also left at exit."""
+
+    def __init__(self, manager: AbstractAsyncContextManager[T, bool | None]) -> None:
+        self._manager = manager
+        self._entered: Future[T] = Future()
+        self._leaving = asyncio.Event()
+        self._exc_info: tuple[Any, Any, Any] = (None, None, None)
+        self._call = _Call(self._hold())
+
+    def enter(self) -> T:
+        self._call.wait(self._entered)
+        if not self._entered.done():
+            self._call.outcome.result()
+        return self._entered.result()
+
+    def leave(self, *exc_info: Any) -> bool | None:
+        thread = self._call.thread
+        if thread is None or thread is not _current or self._call.outcome.done():
+            return None  # entered before a fork by the parent, or left when the loop stopped
+        _check_caller(thread)
+        self._exc_info = exc_info
+        thread.post(self._leaving.set)
+        self._call.wait()
+        return self._call.outcome.result()
+
+    async def _hold(self) -> bool | None:
+        self._entered.set_result(await self._manager.__aenter__())
+        self._call.on_cancel = self._leaving.set
+        await self._leaving.wait()
+        self._call.on_cancel = None
+        return await self._manager.__aexit__(*self._exc_info)
+
+
+# By the id of the implementation, which lives as long as its mirror.
+_mirrors: weakref.WeakValueDictionary[int, Mirror[Any]] = weakref.WeakValueDictionary()
+
+
+class Mirror(Generic[ImplT]):
+    """Base of the blocking classes: a thin view of one object of the async surface.
+
+    An implementation has one mirror, for as long as anything refers to that mirror.
+    """
+
+    _run, _run_twin = staticmethod(run), staticmethod(run_awaitable)
+
+    def __init__(self, impl: ImplT) -> None:
+        self._impl = impl
+        self._kept: dict[str, object] = {}
+        self._held: list[_HeldManager[Any]] = []
+        _mirrors[id(impl)] = self
+
+    def __repr__(self) -> str:
+        return repr(self._impl).replace(type(self._impl).__name__, type(self).__name__, 1)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} is a live handle: it cannot be copied or pickled")
+
+    @classmethod
+    def _wrap(cls: type[MirrorT], impl: ImplT) -> MirrorT:
+        with _lock:
+            mirror = _mirrors.get(id(impl))
+            if not isinstance(mirror, cls):
+                mirror = cls.__new__(cls)
+                Mirror.__init__(mirror, impl)
+            return mirror
+
+    @classmethod
+    def _wrap_optional(cls: type[MirrorT], impl: ImplT | None) -> MirrorT | None:
+        return None if impl is None else cls._wrap(impl)
+
+    @classmethod
+    def _wrap_result(cls, result: Any) -> Any:
+        """Return *result* with its handle wrapped; its model marks the field as ``handle``."""
+        import attrs
+
+        handles = {
+            field.alias: cls._wrap_optional(getattr(result, field.name))
+            for field in attrs.fields(type(result))
+            if field.metadata.get("handle")
+        }
+        return attrs.evolve(result, **handles)
+
+    def _keep(self, name: str, child: T) -> T:
+        """Keep the mirror of a child handle, so that ``session.files is session.files``."""
+        self._kept[name] = child
+        return child
+
+    @staticmethod
+    def _next(coro: Coroutine[Any, Any, T]) -> T:
+        try:
+            return run(coro)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def _enter(self, manager: AbstractAsyncContextManager[T, bool | None]) -> T:
+        held = _HeldManager(manager)
+        value = held.enter()
+        self._held.append(held)
+        return value
+
+    def _exit(self, *exc_info: object) -> bool | None:
+        return self._held.pop().leave(*exc_info)
+
+    @staticmethod
+    def _callback(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+        """Make *function* awaitable: it runs in a worker thread and may make blocking calls."""
+
+        async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            import anyio
+            from anyio import to_thread
+
+            def contained() -> T:
+                try:
+                    return function(*args, **kwargs)
+                except Exception:
+                    raise
+                except BaseException as exc:
+                    raise _CallbackAbortedError from exc
+
+            # A shared limiter could be used up by callbacks that wait for each other. A thread
+            # cannot be cancelled, so a cancelled caller does not wait for it.
+            limiter = anyio.CapacityLimiter(1)
+            return await to_thread.run_sync(contained, limiter=limiter, abandon_on_cancel=True)
+
+        return call

@@ -1,0 +1,123 @@
+"""Ctrl-C: the coroutine is cancelled and cleans up before the program sees KeyboardInterrupt."""
+
+from __future__ import annotations
+
+from agentbay import _portal
+from tests.children import lines_of, run_script
+
+
+def test_clean_up_comes_before_the_interrupt_every_time() -> None:
+    assert lines_of(
+        """
+            from tests.sync_runtime.machine import Machine, interrupt
+            machine = Machine()
+            for _ in range(10):
+                try:
+                    machine.hang(interrupt)
+                except KeyboardInterrupt:
+                    print("interrupted")
+            print(machine.echo("usable"))
+            """
+    ) == ["hanging", "cleaned up", "interrupted"] * 10 + ["usable"]
+
+
+def test_an_uncaught_interrupt_ends_the_program_as_usual() -> None:
+    finished = run_script(
+        """
+        from tests.sync_runtime.machine import Machine, interrupt
+        Machine().hang(interrupt)
+        """
+    )
+    assert finished.exit_code == -2
+    assert finished.lines == ["hanging", "cleaned up"]
+    assert finished.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_a_second_interrupt_does_not_wait_for_the_clean_up() -> None:
+    finished = run_script(
+        """
+        from agentbay import _portal
+        from tests.sync_runtime.machine import Machine, interrupt
+        try:
+            Machine().clean_up_forever(interrupt)
+        except KeyboardInterrupt:
+            print("interrupted")
+        _portal._GRACE = 0.1  # for the exit
+        """
+    )
+    assert (finished.exit_code, finished.stderr) == (0, "")
+    assert finished.lines == ["cleaning up", "interrupted"]
+    assert finished.seconds < _portal._GRACE
+
+
+def test_clean_up_that_never_ends_is_not_waited_for_longer_than_the_grace() -> None:
+    assert lines_of(
+        """
+        from agentbay import _portal
+        from tests.sync_runtime.machine import Machine
+        _portal._GRACE = 0.1
+        try:
+            Machine().clean_up_forever(lambda: None)
+        except KeyboardInterrupt:
+            print("interrupted")
+        """
+    ) == ["cleaning up", "interrupted"]
+
+
+def test_clean_up_under_way_at_exit_is_finished() -> None:
+    assert lines_of(
+        """
+        from tests.sync_runtime.machine import Machine, interrupt
+        try:
+            Machine().clean_up_until_exit(interrupt)
+        except KeyboardInterrupt:
+            print("interrupted")
+        """
+    ) == ["cleaning up", "interrupted", "cleaned up"]
+
+
+def test_an_interrupt_while_entering_a_context_manager() -> None:
+    assert lines_of(
+        """
+        from tests.sync_runtime.machine import Machine
+        machine = Machine()
+        try:
+            with machine.scope(hangs=True):
+                print("never")
+        except KeyboardInterrupt:
+            print("interrupted")
+        with machine.scope() as entered:
+            print(entered is machine)
+        """
+    ) == ["hanging", "cleaned up", "interrupted", "entered", "True", "left None"]
+
+
+def test_an_interrupt_inside_a_context_manager_leaves_it() -> None:
+    assert lines_of(
+        """
+        from tests.sync_runtime.machine import Machine, interrupt
+        machine = Machine()
+        try:
+            with machine.scope():
+                machine.hang(interrupt)
+        except KeyboardInterrupt:
+            print("interrupted")
+        """
+    ) == ["entered", "hanging", "cleaned up", "left KeyboardInterrupt", "interrupted"]
+
+
+def test_a_signal_handler_can_make_calls_during_a_call() -> None:
+    assert lines_of(
+        """
+        import os, signal
+        from tests.sync_runtime.machine import Machine
+
+        def handler(*_):
+            print(machine.echo("in the handler"))
+            raise SystemExit(0)
+
+        signal.signal(signal.SIGTERM, handler)
+        machine = Machine()
+        machine.hang(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        """
+    ) == ["hanging", "in the handler", "cleaned up"]
