@@ -146,7 +146,12 @@ class HttpPool:
             async with (
                 self._session(timeout) as session,
                 session.request(
-                    method, url, headers=headers, params=query, data=_payload(body)
+                    method,
+                    url,
+                    headers=headers,
+                    params=query,
+                    data=_payload(body),
+                    proxy=self._network.proxy,
                 ) as response,
             ):
                 return HttpResponse(response.status, response.headers, await response.read())
@@ -161,7 +166,6 @@ class HttpPool:
             connector=await self._connector(),
             connector_owner=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=self._network.proxy,
             trust_env=self._network.trust_env,
             timeout=timeout,
         ) as session:

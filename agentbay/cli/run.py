@@ -1,0 +1,178 @@
+"""``agentbay run``: one command in a session of its own."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from functools import partial
+from typing import Annotated
+
+import typer
+from attrs import field, frozen
+
+from agentbay.cli import output
+from agentbay.cli.signals import signals
+from agentbay.cli.target import Target, choose_target
+from agentbay.errors import AgentBayError
+from agentbay.models.command import CommandResult
+
+__all__ = ("run",)
+
+EXIT_FAILED = 1
+EXIT_TIMEOUT = 124
+"""As timeout(1) has it."""
+MAX_EXIT_CODE = 255
+"""A larger one, as Windows has them, would be cut to its last byte, which may be 0."""
+DEFAULT_SECONDS = 600.0
+MAX_SECONDS = 24 * 3600.0
+
+# The protocol's word for a command that was stopped by its time limit.
+_TIMEOUT_MARK = "[timeout]"
+
+
+@frozen
+class Job:
+    """The command and how to run it."""
+
+    command: str
+    image_id: str | None
+    timeout_ms: int
+    cwd: str | None
+    envs: dict[str, str] = field(repr=False)
+
+
+def _check_seconds(value: float) -> float:
+    if not 0 < value <= MAX_SECONDS:  # nan is neither
+        raise typer.BadParameter(f"must be above 0 and at most {MAX_SECONDS:.0f} seconds")
+    return value
+
+
+def _check_variables(values: list[str] | None) -> list[str]:
+    for value in values or ():
+        name, equals, _ = value.partition("=")
+        if not (name and equals):
+            raise typer.BadParameter(f"{name!r} is not of the form NAME=VALUE")
+    return values or []
+
+
+def run(
+    command: Annotated[
+        list[str],
+        typer.Argument(metavar="CMD", help="The command and its arguments.", show_default=False),
+    ],
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="IMAGE", help="Image of the session; the service's by default."),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            callback=_check_seconds,
+            show_default="600",
+            help="Stop the command after this time, with exit code 124.",
+        ),
+    ] = DEFAULT_SECONDS,
+    cwd: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Directory in the session; its home by default."),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            callback=_check_variables,
+            help="Environment variable of the command; may be repeated.",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Do not say on standard error where it runs."),
+    ] = False,
+) -> None:
+    """Run one command in a session of its own.
+
+    Exits with the exit code of the command. Its arguments reach it as they are; for the syntax
+    of a shell, run one: agentbay run -- sh -c '...'. The output is shown when the command has
+    ended, and the session is always deleted.
+    """
+    job = Job(
+        shlex.join(command),
+        image,
+        max(1, round(timeout * 1000)),
+        cwd,
+        dict(_split(variable) for variable in env or ()),
+    )
+    _check_text(job)
+    target = choose_target()
+    if not quiet:
+        output.note(f"using {target}")
+    output.log_to_stderr("warning")
+    result, leftover = signals.run(partial(_execute, target, job))
+    code = _report(result)
+    if leftover is not None:
+        output.note(f"error: {leftover}")
+        code = code or EXIT_FAILED
+    raise typer.Exit(code)
+
+
+def _split(variable: str) -> tuple[str, str]:
+    name, _, value = variable.partition("=")
+    return name, value
+
+
+def _check_text(job: Job) -> None:
+    """Refuse what cannot travel: arguments that are not valid UTF-8."""
+    texts = (job.command, job.image_id or "", job.cwd or "", *job.envs.keys(), *job.envs.values())
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as exc:
+        raise typer.BadParameter("arguments must be valid UTF-8") from exc
+
+
+async def _execute(target: Target, job: Job) -> tuple[CommandResult, AgentBayError | None]:
+    """Run the job; also return why its session could not be deleted, if so.
+
+    The output is written after the deletion: a slow reader must not keep a session alive, nor
+    a stuck one keep it from being deleted.
+    """
+    from agentbay import CreateSessionParams
+
+    result: CommandResult | None = None
+    leftover: AgentBayError | None = None
+    params = CreateSessionParams(image_id=job.image_id)
+    try:
+        async with target.client() as agent_bay, agent_bay.session(params) as session:
+            result = await session.command.execute_command(
+                job.command, job.timeout_ms, job.cwd, job.envs
+            )
+    except AgentBayError as exc:
+        if result is None:
+            raise
+        leftover = exc
+    return result, leftover
+
+
+def _report(result: CommandResult) -> int:
+    """Write what the command left behind and return the exit code that fits it."""
+    if _is_refusal(result):
+        output.note(f"error: {result.error_message}")
+        return EXIT_TIMEOUT if _TIMEOUT_MARK in result.error_message else EXIT_FAILED
+    output.write(sys.stdout, result.stdout)
+    output.write(sys.stderr, result.stderr)
+    if result.exit_code >= 0:
+        return min(result.exit_code, MAX_EXIT_CODE)
+    output.note(f"error: {result.error_message}")
+    return EXIT_TIMEOUT if _TIMEOUT_MARK in result.error_message else EXIT_FAILED
+
+
+def _is_refusal(result: CommandResult) -> bool:
+    """Tell whether the command left no streams: a text about it came instead, or nothing.
+
+    Older images answer a failure with such a text, which the result then repeats as standard
+    output.
+    """
+    if result.success or not result.error_message:
+        return False
+    plain_text = not result.stderr and result.stdout == result.error_message
+    return result.exception is not None or plain_text
