@@ -9,10 +9,16 @@ import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 30.0
 # Development mode: warnings for everything left open or never awaited, asyncio's debug mode.
+NOTHING_SET: Mapping[str, str] = MappingProxyType({})
 STRICT = ("-X", "dev", "-W", "error")
 
 
@@ -27,7 +33,11 @@ class Finished:
 
 
 def run_script(
-    source: str, *, flags: tuple[str, ...] = STRICT, root: Path = ROOT, **env: str
+    source: str,
+    *,
+    flags: tuple[str, ...] = STRICT,
+    root: Path = ROOT,
+    env: Mapping[str, str] = NOTHING_SET,
 ) -> Finished:
     """Run *source* with the packages in *root* and return what it printed, in order.
 
@@ -57,10 +67,14 @@ def run_script(
 
 
 def lines_of(
-    source: str, *, flags: tuple[str, ...] = STRICT, root: Path = ROOT, **env: str
+    source: str,
+    *,
+    flags: tuple[str, ...] = STRICT,
+    root: Path = ROOT,
+    env: Mapping[str, str] = NOTHING_SET,
 ) -> list[str]:
     """Run *source*, which must succeed and leave standard error empty, and return its lines."""
-    finished = run_script(source, flags=flags, root=root, **env)
+    finished = run_script(source, flags=flags, root=root, env=env)
     assert finished.stderr == ""
     assert finished.exit_code == 0
     return finished.lines

@@ -113,4 +113,5 @@ def _command_result(result: McpToolResult) -> CommandResult:
         stdout=answer.stdout,
         stderr=answer.stderr,
         trace_id=answer.trace_id,
+        timed_out=result.is_error and answer.timed_out,
     )

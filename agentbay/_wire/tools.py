@@ -25,6 +25,7 @@ from agentbay._wire.codec import (
 )
 
 __all__ = (
+    "TIMEOUT_MARK",
     "TOOLS",
     "CreateDirectory",
     "DirectoryLine",
@@ -135,6 +136,10 @@ def tool_error(code: int, message: str) -> str:
     return f"Execution failed. Error code:{code} Error message: {message}"
 
 
+TIMEOUT_MARK = "[timeout]"
+"""How services say that a command was stopped by its time limit."""
+
+
 @frozen
 class ShellAnswer:
     """The outcome of one command, read from or written as the text of tool ``shell``.
@@ -150,6 +155,13 @@ class ShellAnswer:
     trace_id: str = ""
     reason: str = ""
     wrapped: bool = True
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the command's time limit stopped it."""
+        if self.wrapped:
+            return self.reason.startswith(TIMEOUT_MARK)
+        return self.stdout == tool_error(-1, TIMEOUT_MARK)
 
     @classmethod
     def from_text(cls, text: str) -> ShellAnswer:

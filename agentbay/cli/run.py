@@ -26,9 +26,6 @@ MAX_EXIT_CODE = 255
 DEFAULT_SECONDS = 600.0
 MAX_SECONDS = 24 * 3600.0
 
-# The protocol's word for a command that was stopped by its time limit.
-_TIMEOUT_MARK = "[timeout]"
-
 
 @frozen
 class Job:
@@ -157,13 +154,13 @@ def _report(result: CommandResult) -> int:
     """Write what the command left behind and return the exit code that fits it."""
     if _is_refusal(result):
         output.note(f"error: {result.error_message}")
-        return EXIT_TIMEOUT if _TIMEOUT_MARK in result.error_message else EXIT_FAILED
+        return EXIT_TIMEOUT if result.timed_out else EXIT_FAILED
     output.write(sys.stdout, result.stdout)
     output.write(sys.stderr, result.stderr)
     if result.exit_code >= 0:
         return min(result.exit_code, MAX_EXIT_CODE)
     output.note(f"error: {result.error_message}")
-    return EXIT_TIMEOUT if _TIMEOUT_MARK in result.error_message else EXIT_FAILED
+    return EXIT_TIMEOUT if result.timed_out else EXIT_FAILED
 
 
 def _is_refusal(result: CommandResult) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import define
+from attrs import define, field
 
 from agentbay.errors import CommandError, CommandFailedError
 from agentbay.models.results import ApiResponse, Outcome
@@ -21,6 +21,7 @@ class CommandResult(ApiResponse, Outcome):
         stdout: What it wrote to standard output. Bytes that are not UTF-8 appear as U+FFFD.
         stderr: What it wrote to standard error, likewise.
         trace_id: The service's id for a failed command.
+        timed_out: Whether its time limit stopped it.
     """
 
     error_class = CommandError
@@ -32,6 +33,7 @@ class CommandResult(ApiResponse, Outcome):
     stdout: str = ""
     stderr: str = ""
     trace_id: str = ""
+    timed_out: bool = field(default=False, kw_only=True)
 
     def unwrap(self) -> CommandResult:
         """Return this result, or raise the error of a failed one.

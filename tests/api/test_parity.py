@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 
@@ -17,6 +18,12 @@ def public(cls: type) -> dict[str, object]:
         for name in dir(cls)
         if not name.startswith("_") and name not in dir(object)
     }
+
+
+def function_of(member: object) -> Callable[..., object]:
+    function = member.fget if isinstance(member, property) else member
+    assert callable(function)
+    return function
 
 
 def renamed(text: str) -> str:
@@ -38,10 +45,7 @@ def test_members_agree(name: str) -> None:
     for member, value in ours.items():
         other = theirs[member]
         assert isinstance(value, property) == isinstance(other, property)
-        if isinstance(value, property) and isinstance(other, property):
-            value, other = value.fget, other.fget
-        assert callable(value)
-        assert callable(other)
-        assert str(inspect.signature(value)) == renamed(str(inspect.signature(other)))
-        assert inspect.getdoc(value) == renamed(inspect.getdoc(other) or "")
-        assert not inspect.iscoroutinefunction(value)
+        mine, original = function_of(value), function_of(other)
+        assert str(inspect.signature(mine)) == renamed(str(inspect.signature(original)))
+        assert inspect.getdoc(mine) == renamed(inspect.getdoc(original) or "")
+        assert not inspect.iscoroutinefunction(mine)

@@ -24,6 +24,7 @@ async def test_failure(session: AsyncSession) -> None:
     result = await session.command.execute_command("echo out; echo err >&2; exit 7")
     assert not result.success
     assert (result.exit_code, result.stdout, result.stderr) == (7, "out\n", "err\n")
+    assert not result.timed_out
     assert result.error_message == "err\n"
     assert result.trace_id
     with pytest.raises(CommandFailedError, match="exit status 7: err") as caught:
@@ -64,6 +65,7 @@ async def test_timeout_stops_the_whole_group(session: AsyncSession) -> None:
     assert time.monotonic() - started < 10
     assert not result.success
     assert result.exit_code == -1
+    assert result.timed_out
     assert "[timeout]" in result.error_message
     assert "300 ms" in result.error_message
     assert result.stdout == "begun\n"

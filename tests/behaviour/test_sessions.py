@@ -43,7 +43,7 @@ async def test_create_without_parameters_uses_the_default_image(bay: AsyncAgentB
 
 async def test_deleted_session_is_gone(bay: AsyncAgentBay) -> None:
     session = (await bay.create()).unwrap()
-    assert (await session.delete()).unwrap() is None
+    (await session.delete()).unwrap()
     assert (await session.get_status()).status in ("FINISH", "")
     found = await bay.get(session.session_id)
     assert not found
@@ -88,16 +88,12 @@ async def test_list_finds_by_labels_newest_first(bay: AsyncAgentBay) -> None:
         item = listed.session_ids[0]
         assert item["sessionStatus"] == item.status == "RUNNING"
         assert item.get("nothing") is None
-        assert await_ids(await bay.list({"group": group, "n": "1"})) == [first.session_id]
+        only_first = await bay.list({"group": group, "n": "1"})
+        assert only_first.session_ids == [first.session_id]
         running = await bay.list({"group": group}, status=SessionStatus.RUNNING)
         assert running.session_ids == made
         assert (await bay.list({"group": group}, status="PAUSED")).session_ids == []
     assert (await bay.list({"group": group}, status="RUNNING")).session_ids == []
-
-
-def await_ids(listed: object) -> list[str]:
-    ids: list[str] = list(listed.session_ids)  # type: ignore[attr-defined]  # any list result
-    return ids
 
 
 async def test_list_walks_pages(bay: AsyncAgentBay) -> None:
@@ -127,11 +123,16 @@ async def test_list_refuses_what_it_cannot_do(bay: AsyncAgentBay) -> None:
 
 
 async def test_scope_deletes_after_an_error(bay: AsyncAgentBay) -> None:
-    with pytest.raises(ZeroDivisionError):
+    entered: list[str] = []
+
+    async def fail() -> None:
         async with bay.session() as session:
-            session_id = session.session_id
+            entered.append(session.session_id)
             raise ZeroDivisionError
-    assert not (await bay.get(session_id)).success
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert not (await bay.get(entered[0])).success
 
 
 async def test_scope_deletes_when_cancelled(bay: AsyncAgentBay) -> None:

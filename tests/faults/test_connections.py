@@ -14,6 +14,7 @@ import trustme
 from agentbay import (
     AgentBayError,
     AsyncAgentBay,
+    AsyncSession,
     Config,
     ConfigurationError,
     ConnectError,
@@ -21,6 +22,8 @@ from agentbay import (
     RateLimitError,
     RequestTimeoutError,
     ServerFaultError,
+    SessionListResult,
+    SessionResult,
     TransportError,
 )
 from tests.conftest import ConnectFunction
@@ -38,7 +41,11 @@ def free_port() -> int:
 
 async def failures(bay: AsyncAgentBay) -> list[tuple[str, AgentBayError]]:
     """Make every kind of call; return the message and the exception of each failure."""
-    results = [await bay.create(), await bay.get("s-1"), await bay.list()]
+    results: list[SessionResult[AsyncSession] | SessionListResult] = [
+        await bay.create(),
+        await bay.get("s-1"),
+        await bay.list(),
+    ]
     assert not any(results)
     found = []
     for result in results:

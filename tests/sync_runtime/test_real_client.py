@@ -18,7 +18,7 @@ def test_exit_without_close() -> None:
     session = AgentBay().create().unwrap()
     print(session.command.execute_command("echo out").stdout, end="")
     """
-    assert lines_of(source, **LOCAL) == ["out"]
+    assert lines_of(source, env=LOCAL) == ["out"]
 
 
 def test_close_twice() -> None:
@@ -29,7 +29,7 @@ def test_close_twice() -> None:
     bay.close()
     print(bay.list().error_message)
     """
-    assert lines_of(source, **LOCAL) == ["True", "Failed to list sessions: " + CLOSED]
+    assert lines_of(source, env=LOCAL) == ["True", "Failed to list sessions: " + CLOSED]
 
 
 CLOSED = "This client was closed; make a new one to go on"
@@ -46,7 +46,8 @@ def test_interrupt_while_a_command_runs_deletes_the_session(times: int) -> None:
         with bay.session() as session:
             ready = "mkfifo ready && echo > ready && sleep 300"
             def interrupt():
-                session.command.execute_command("while ! [ -p ready ]; do sleep 0.01; done; cat ready")
+                wait = "while ! [ -p ready ]; do sleep 0.01; done; cat ready"
+                session.command.execute_command(wait)
                 os.kill(os.getpid(), signal.SIGINT)
             threading.Thread(target=interrupt).start()
             session.command.execute_command(ready, timeout_ms=60000)
@@ -55,7 +56,7 @@ def test_interrupt_while_a_command_runs_deletes_the_session(times: int) -> None:
         print("interrupted")
     print(bay.list(status="RUNNING").session_ids)
     """
-    assert lines_of(source, **LOCAL) == ["interrupted", "[]"]
+    assert lines_of(source, env=LOCAL) == ["interrupted", "[]"]
 
 
 def test_fork_before_first_use() -> None:
@@ -70,7 +71,7 @@ def test_fork_before_first_use() -> None:
         sys.exit(0)
     print(os.waitpid(pid, 0)[1])
     """
-    assert lines_of(source, **LOCAL) == ["0"]
+    assert lines_of(source, env=LOCAL) == ["0"]
 
 
 def test_fork_after_use_leaves_the_parents_sessions_alone() -> None:
@@ -90,7 +91,7 @@ def test_fork_after_use_leaves_the_parents_sessions_alone() -> None:
     print(session.file_system.read_file("kept").content)
     """
     flags = (*STRICT, "-W", "ignore:This process:DeprecationWarning")
-    assert lines_of(source, flags=flags, **LOCAL) == ["0", "yes"]
+    assert lines_of(source, flags=flags, env=LOCAL) == ["0", "yes"]
 
 
 def test_twenty_threads() -> None:
@@ -104,7 +105,7 @@ def test_twenty_threads() -> None:
         results = pool.map(session.command.execute_command, commands)
         print(*[result.stdout.strip() for result in results])
     """
-    assert lines_of(source, **LOCAL) == [" ".join(str(number) for number in range(20))]
+    assert lines_of(source, env=LOCAL) == [" ".join(str(number) for number in range(20))]
 
 
 def test_inside_a_running_loop() -> None:
@@ -123,7 +124,7 @@ def test_inside_a_running_loop() -> None:
 
     asyncio.run(main())
     """
-    assert lines_of(source, **LOCAL) == ["1 True", "inside", "True"]
+    assert lines_of(source, env=LOCAL) == ["1 True", "inside", "True"]
 
 
 def test_both_surfaces_and_two_loops_share_the_embedded_runtime() -> None:
@@ -141,7 +142,7 @@ def test_both_surfaces_and_two_loops_share_the_embedded_runtime() -> None:
     asyncio.run(main())
     print(session.delete().success)
     """
-    assert lines_of(source, **LOCAL) == ["shared", "shared", "True"]
+    assert lines_of(source, env=LOCAL) == ["shared", "shared", "True"]
 
 
 def test_missing_bubblewrap_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -150,7 +151,7 @@ def test_missing_bubblewrap_is_told(tmp_path_factory: pytest.TempPathFactory) ->
     from agentbay import AgentBay
     print(AgentBay().create().error_message)
     """
-    finished = run_script(source, PATH=empty, **LOCAL)
+    finished = run_script(source, env={**LOCAL, "PATH": empty})
     assert (finished.exit_code, finished.stderr) == (0, "")
     assert "bubblewrap is not installed" in finished.lines[0]
     assert "apt install bubblewrap" in finished.lines[0]

@@ -85,7 +85,7 @@ def env(runtime: LocalRuntime) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_pool_follows_its_loops(name: str, env: dict[str, str]) -> None:
-    assert lines_of(f"{PRELUDE}{CASES[name]}\nprint('end')", **env) == ["end"]
+    assert lines_of(f"{PRELUDE}{CASES[name]}\nprint('end')", env=env) == ["end"]
 
 
 def test_loop_closed_without_ceremony(env: dict[str, str]) -> None:
@@ -98,4 +98,4 @@ for _ in range(2):
     loop.close()
 print("end")
 """
-    assert lines_of(PRELUDE + source, flags=(), **env) == ["end"]
+    assert lines_of(PRELUDE + source, flags=(), env=env) == ["end"]

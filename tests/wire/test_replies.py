@@ -32,7 +32,6 @@ from agentbay._wire.envelope import (
 )
 from agentbay._wire.request import REQUESTS, Request
 from agentbay.errors import (
-    AgentBayError,
     AuthenticationError,
     ConflictError,
     NotFoundError,
@@ -117,7 +116,8 @@ def test_data_as_text() -> None:
         assert found is not None
         assert (found.text, found.is_error) == ("hi", True)
     assert read_reply(CallMcpTool, body(Data=""), 200).data is None
-    sent = write_reply(ListMcpTools, Reply(data=(ToolListing(name="a"),)))
+    listed: Reply[tuple[ToolListing, ...]] = Reply(data=(ToolListing(name="a"),))
+    sent = write_reply(ListMcpTools, listed)
     assert isinstance(sent["Data"], str)
     assert read_reply(ListMcpTools, json.dumps(sent), 200).data == (ToolListing(name="a"),)
 
@@ -199,9 +199,9 @@ def test_no_answer_raises_anything_but_ours(
     request_type: type[Request[Any]], data: Any, whole: bool
 ) -> None:
     value = data if whole else {"Success": True, "Data": data}
+    problems: tuple[str, ...] | None = None
     try:
         read_reply(request_type, json.dumps(value), 200)
     except ProtocolError as exc:
-        assert exc.path
-    except AgentBayError:
-        pytest.fail("only ProtocolError is documented")
+        problems = exc.path
+    assert problems is None or problems

@@ -108,6 +108,9 @@ def test_a_failed_shell_reads_as_its_standard_error() -> None:
     assert meaning.error_message == "sh: 1: nope: not found\n"
     stopped = ShellAnswer(-1, "part", "warning", "t", "[timeout] stopped").to_text()
     assert tool_text("shell", stopped, is_error=True).error_message == "[timeout] stopped"
+    assert ShellAnswer.from_text(stopped).timed_out
+    assert ShellAnswer.from_text(tool_error(-1, "[timeout]")).timed_out
+    assert not ShellAnswer.from_text(failed).timed_out
     old = tool_error(127, "sh: 1: nope: not found")
     assert tool_text("shell", old, is_error=True).error_message == old
     silent = tool_text("shell", ShellAnswer(1).to_text(), is_error=False)

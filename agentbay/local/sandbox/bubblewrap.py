@@ -26,7 +26,8 @@ from agentbay.local.sandbox.interpreter import (
     find_interpreter,
 )
 from agentbay.local.sandbox.network import Uplink, missing_for_nat
-from agentbay.local.sandbox.process import HOST_ENV, Child, read_to_end
+from agentbay.local.sandbox.owner import sweep_processes
+from agentbay.local.sandbox.process import HOST_ENV, Child, read_to_end, run_to_end
 from agentbay.local.sandbox.running import LocalSandbox, starting
 from agentbay.local.sandbox.seccomp import key_ring_filter
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 _PROGRAM = "bwrap"
 _CHECK_SECONDS = 10.0
+_SPAWN_SECONDS = 10.0
 _DISABLE_USERNS_SINCE = (0, 8)
 _NAMESPACES = (
     *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
@@ -85,6 +87,7 @@ class BubblewrapSandbox(LocalSandbox):
 
     def __init__(self, spec: SandboxSpec) -> None:
         super().__init__(spec, rootfs.HOME)
+        self._init: int | None = None
         self._init_fd: int | None = None
         self._uplink: Uplink | None = None
 
@@ -97,17 +100,25 @@ class BubblewrapSandbox(LocalSandbox):
         rootfs.build(files, spec, host.interpreter)
         if host.cgroups.controllers:
             self.cgroup = host.cgroups.create(spec.id, spec.limits)
+        # For some milliseconds there is a process that would outlive bubblewrap, and whose id
+        # only bubblewrap knows: no cancellation may come between.
+        await run_to_end(self._spawn(host, files))
+        await self.ready()
+        if self._init is not None and spec.network is Network.NAT:
+            # Not before: both bring the loopback up, and bubblewrap fails if it is up already.
+            self._uplink = Uplink(self._init)
+            await self._uplink.ready()
+
+    async def _spawn(self, host: _Host, files: Path) -> None:
+        """Start bubblewrap and take hold of the first process inside, when it gets that far."""
         info_fd = await self._launch(host, files)
-        init = _first_process(await read_to_end(info_fd))
-        if init is not None:
+        with anyio.fail_after(_SPAWN_SECONDS):
+            info = await read_to_end(info_fd)
+        if info:
+            self._init = json.loads(info)["child-pid"]
             # It may be gone already; then waiting for the worker tells why.
             with contextlib.suppress(ProcessLookupError):
-                self._init_fd = os.pidfd_open(init)
-        await self.ready()
-        if init is not None and spec.network is Network.NAT:
-            # Not before: both bring the loopback up, and bubblewrap fails if it is up already.
-            self._uplink = Uplink(init)
-            await self._uplink.ready()
+                self._init_fd = os.pidfd_open(self._init)
 
     async def _launch(self, host: _Host, files: Path) -> int:
         """Start bubblewrap and return the pipe by which it tells about the sandbox."""
@@ -168,6 +179,7 @@ class _Host:
         program = _find_program()
         importlib.import_module("agentbay.local.worker.main")  # compiles it once for all sandboxes
         cgroups = Cgroups.detect()
+        sweep_processes()
         cgroups.sweep()
         _warn_of_missing_limits(cgroups)
         problem = missing_for_nat()
@@ -213,11 +225,6 @@ class _Host:
             rootfs.WORKER_PARENT,
             str(socket_fd),
         ]
-
-
-def _first_process(info: bytes) -> int | None:
-    """Return the process id that bubblewrap told; None when it failed before it could."""
-    return int(json.loads(info)["child-pid"]) if info else None
 
 
 def _file_of(data: bytes) -> int:

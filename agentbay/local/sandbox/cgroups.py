@@ -20,6 +20,7 @@ import anyio
 from attrs import frozen
 
 from agentbay.local.sandbox.base import SandboxError
+from agentbay.local.sandbox.owner import PATTERN, identity, is_stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from agentbay.local.sandbox.base import Limits
 
 _logger = logging.getLogger(__name__)
-_NAME = re.compile(r"agentbay-(?P<namespace>\d+)-(?P<pid>\d+)-(?P<started>\d+)-.+")
+_NAME = re.compile(rf"agentbay-{PATTERN}-.+")
 _REMOVE_SECONDS = 5.0
 _SWEEP_SECONDS = 1.0
 _PAUSE_SECONDS = 0.01
@@ -117,7 +118,7 @@ class Cgroups:
     def create(self, name: str, limits: Limits) -> Cgroup:
         """Create the groups of the sandbox called *name*."""
         made: list[Path] = []
-        group = f"{owner_prefix()}{secrets.token_hex(4)}-{name}"
+        group = f"agentbay-{identity()}-{secrets.token_hex(4)}-{name}"
         try:
             for hierarchy in self._hierarchies:
                 path = hierarchy.parent / group
@@ -174,36 +175,13 @@ def _kill_members(path: Path) -> None:
 
 
 def stale_groups(mount: Path) -> Iterator[Path]:
-    """Yield groups below *mount* whose maker, in our own PID namespace, is no more."""
-    own_namespace = _pid_namespace()
+    """Yield groups below *mount* whose maker is no more."""
     for directory, names, _ in os.walk(mount):
         for name in names:
-            if (match := _NAME.fullmatch(name)) is None:
-                continue
-            pid, started = int(match["pid"]), int(match["started"])
-            if int(match["namespace"]) == own_namespace and process_started(pid) != started:
+            match = _NAME.fullmatch(name)
+            if match is not None and is_stale(match):
                 yield Path(directory, name)
         names[:] = [name for name in names if _NAME.fullmatch(name) is None]
-
-
-def owner_prefix() -> str:
-    """Return what the names of all groups of this process begin with."""
-    pid = os.getpid()
-    return f"agentbay-{_pid_namespace()}-{pid}-{process_started(pid)}-"
-
-
-def _pid_namespace() -> int:
-    return Path("/proc/self/ns/pid").stat().st_ino
-
-
-def process_started(pid: int) -> int | None:
-    """Return when a process started, in ticks since boot; None when there is none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The name of the program, in parentheses, may hold anything.
-    return int(text.rpartition(")")[2].split()[19])
 
 
 def find_hierarchies(mountinfo: str, membership: str) -> list[Hierarchy]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from agentbay.local.sandbox.owner import marked
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
@@ -79,7 +81,7 @@ class Child:
                 stdout=subprocess.DEVNULL,
                 stderr=write_fd,
                 pass_fds=pass_fds,
-                env=HOST_ENV,
+                env=marked(HOST_ENV),
                 cwd="/",
                 start_new_session=True,
             )
@@ -160,5 +162,5 @@ async def join(task: asyncio.Future[None]) -> None:
             except asyncio.CancelledError as exc:
                 cancelled = exc
     if cancelled is not None:
-        raise cancelled
+        raise cancelled from (None if task.cancelled() else task.exception())
     await task

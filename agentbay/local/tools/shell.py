@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentbay._wire.tools import Shell, ShellAnswer
+from agentbay._wire.tools import TIMEOUT_MARK, Shell, ShellAnswer
 from agentbay.local.ids import new_trace_id
 from agentbay.local.tools.registry import ToolFailedError, Workplace, runs
 from agentbay.local.tools.worker import BAD_ARGUMENT, STOPPED, call_worker
@@ -50,7 +50,7 @@ def _answer(tool: Shell, place: Workplace, reply: WorkerReply) -> ShellAnswer:
         )
     elif reply.result["timed_out"]:
         exit_code = STOPPED
-        reason = f"[timeout] The command was stopped after {tool.timeout_ms} ms"
+        reason = f"{TIMEOUT_MARK} The command was stopped after {tool.timeout_ms} ms"
     return ShellAnswer(
         exit_code=exit_code,
         stdout=reply.blobs.get("stdout", b"").decode(errors="replace"),
