@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import logging
 import os
 import threading
@@ -75,7 +76,9 @@ class _Embedded:
     def stop(self, deadline: float) -> None:
         """End it, and wait at most *deadline* seconds for that."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
+            # The loop is closed a moment before its thread is gone.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(deadline)
             if self._thread.is_alive():
                 logger.error("The local runtime did not stop within %g s", deadline)
