@@ -104,7 +104,7 @@ def run(
     target = choose_target()
     if not quiet:
         output.note(f"using {target}")
-    output.log_to_stderr("warning")
+    output.log_to_stderr("error" if quiet else "warning")
     result, leftover = signals.run(partial(_execute, target, job))
     code = _report(result)
     if leftover is not None:

@@ -61,6 +61,7 @@ class Bubblewrap(Isolation):
 
     def __init__(self) -> None:
         self._prepared: _Host | None = None
+        self._told = False
 
     @property
     def name(self) -> str:
@@ -76,7 +77,11 @@ class Bubblewrap(Isolation):
         """Start one sandbox."""
         if self._prepared is None:
             self._prepared = await anyio.to_thread.run_sync(_Host.prepare)
-        sandbox = BubblewrapSandbox(self._prepared.effective(spec))
+        effective = self._prepared.effective(spec)
+        if effective.network is not spec.network and not self._told:
+            self._told = True
+            _logger.warning("sandboxes have no network: %s", self._prepared.missing_for_nat)
+        sandbox = BubblewrapSandbox(effective)
         async with starting(sandbox):
             await sandbox.start(self._prepared)
         return sandbox
@@ -170,7 +175,7 @@ class _Host:
     program: str
     interpreter: Interpreter
     cgroups: Cgroups
-    nat: bool
+    missing_for_nat: str | None
     disable_userns: bool
 
     @classmethod
@@ -182,22 +187,19 @@ class _Host:
         sweep_processes()
         cgroups.sweep()
         _warn_of_missing_limits(cgroups)
-        problem = missing_for_nat()
-        if problem is not None:
-            _logger.warning("sandboxes have no network: %s", problem)
         return cls(
             program=program,
             interpreter=find_interpreter(),
             cgroups=cgroups,
-            nat=problem is None,
+            missing_for_nat=missing_for_nat(),
             disable_userns=_version(program) >= _DISABLE_USERNS_SINCE,
         )
 
     def effective(self, spec: SandboxSpec) -> SandboxSpec:
         """Return *spec* with the network that it can have."""
-        if spec.network is Network.NAT and not self.nat:
-            return evolve(spec, network=Network.NONE)
-        return spec
+        if spec.network is not Network.NAT or self.missing_for_nat is None:
+            return spec
+        return evolve(spec, network=Network.NONE)
 
     def command(
         self, spec: SandboxSpec, files: Path, options: list[str], socket_fd: int
@@ -302,6 +304,7 @@ def _check_namespaces() -> None:
 
 def _warn_of_missing_limits(cgroups: Cgroups) -> None:
     if "memory" not in cgroups.controllers:
-        _logger.warning("no memory control group: memory is limited for each process only")
+        # The usual case of an ordinary user, who can do nothing about it; `doctor` tells it.
+        _logger.info("no memory control group: memory is limited for each process only")
     if "pids" not in cgroups.controllers and os.getuid() == 0:
         _logger.warning("no pids control group: the processes of a sandbox are not limited")
