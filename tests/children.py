@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 30.0
+# A shell starts background jobs with SIGINT ignored, which this process would pass on.
+DEFAULT_SIGNALS = (shutil.which("env") or "env", "--default-signal=INT,TERM,HUP")
 # Development mode: warnings for everything left open or never awaited, asyncio's debug mode.
 NOTHING_SET: Mapping[str, str] = MappingProxyType({})
 STRICT = ("-X", "dev", "-W", "error")
@@ -49,7 +52,7 @@ def run_script(
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AGENTBAY_")}
     started = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, *flags, "-u", "-c", quiet + textwrap.dedent(source)],
+        [*DEFAULT_SIGNALS, sys.executable, *flags, "-u", "-c", quiet + textwrap.dedent(source)],
         cwd=root,
         env={**clean, "PYTHONPATH": str(root), **env},
         stdin=subprocess.DEVNULL,

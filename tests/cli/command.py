@@ -15,15 +15,13 @@ from typing import IO, TYPE_CHECKING
 from attrs import frozen
 
 from agentbay import AsyncAgentBay, Config
+from tests.children import DEFAULT_SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 DEADLINE = 40.0
-
-# A shell starts background jobs with SIGINT ignored, which this process would pass on.
-DEFAULT_SIGNALS = ("env", "--default-signal=INT,TERM,HUP")
 
 
 @frozen

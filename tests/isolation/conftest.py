@@ -20,11 +20,6 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="session")
 def bubblewrap() -> Bubblewrap:
     return Bubblewrap()
 

@@ -306,3 +306,13 @@ async def test_many_sandboxes_by_one_isolation(start: StartFunction) -> None:
     first, second = await start(), await start()
     assert first.pid != second.pid
     assert (await sh(first, "hostname")).stdout != (await sh(second, "hostname")).stdout
+
+
+async def test_commands_start_with_the_usual_signals(start: StartFunction) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a background job of a shell
+    try:
+        sandbox = await start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    status = await sh(sandbox, "grep SigIgn /proc/self/status")
+    assert not int(status.stdout.split()[1], 16) & 1 << (signal.SIGINT - 1)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from tests.children import DEFAULT_SIGNALS
 from tests.local.wire import DEADLINE
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def environment(temporary: Path, **extra: str) -> dict[str, str]:
 
 def run_script(script: str, temporary: Path, **extra: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
+        [*DEFAULT_SIGNALS, sys.executable, "-W", "error", "-c", script],
         env=environment(temporary, **extra),
         capture_output=True,
         text=True,
@@ -65,7 +66,7 @@ def serving(
 ) -> Iterator[Server]:
     """Run a server until the test is over, or has ended it."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, json.dumps(options)],
+        [*DEFAULT_SIGNALS, sys.executable, "-c", SERVE, json.dumps(options)],
         env=environment(temporary, **(env or {})),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

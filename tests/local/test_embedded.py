@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.children import DEFAULT_SIGNALS
 from tests.local.child import descendants_of, environment, run_script, still_running
 from tests.local.wire import DEADLINE
 
@@ -194,7 +195,7 @@ def test_sys_exit_and_errors_end_it_too(tmp_path: Path) -> None:
 def test_an_interrupted_program_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     script = PRELUDE + 'create(start_embedded())\nprint("ready", flush=True)\nsignal.pause()\n'
     with subprocess.Popen(
-        [sys.executable, "-c", script],
+        [*DEFAULT_SIGNALS, sys.executable, "-c", script],
         env=environment(tmp_path, AGENTBAY_LOCAL_NETWORK="none"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

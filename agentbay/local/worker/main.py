@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sys
 
 from . import files
@@ -152,6 +153,9 @@ class Worker:
 
 def main() -> None:
     """Serve the socket whose number is the only argument, and end with it."""
+    # A runtime started in the background by a shell ignores SIGINT, and commands would as well.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     status = 1
     try:
         Worker(int(sys.argv[1])).serve()
