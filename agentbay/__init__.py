@@ -7,6 +7,7 @@ the same members. Names are resolved on first use, so that importing the package
 from __future__ import annotations
 
 import logging
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,29 +16,45 @@ if TYPE_CHECKING:
     from agentbay._async.agentbay import *
     from agentbay._async.command import *
     from agentbay._async.filesystem import *
+    from agentbay._async.scope import *
     from agentbay._async.session import *
+    from agentbay._async.session_iterator import *
     from agentbay._sync.agentbay import *
     from agentbay._sync.command import *
     from agentbay._sync.filesystem import *
+    from agentbay._sync.scope import *
     from agentbay._sync.session import *
+    from agentbay._sync.session_iterator import *
     from agentbay._version import __version__ as __version__
     from agentbay.config import Config as Config
     from agentbay.errors import *
+    from agentbay.logs import *
+    from agentbay.models.browser_context import *
     from agentbay.models.command import *
+    from agentbay.models.context_mount import *
+    from agentbay.models.context_sync import *
+    from agentbay.models.extra_configs import *
     from agentbay.models.filesystem import *
+    from agentbay.models.keys import *
+    from agentbay.models.metrics import *
     from agentbay.models.results import *
     from agentbay.models.session import *
     from agentbay.models.session_params import *
+    from agentbay.models.session_state import *
 
 _HOMES = {
-    "agentbay._async.agentbay": "AsyncAgentBay AsyncSessionScope",
+    "agentbay._async.agentbay": "AsyncAgentBay",
     "agentbay._async.command": "AsyncCommand",
     "agentbay._async.filesystem": "AsyncFileSystem",
+    "agentbay._async.scope": "AsyncSessionScope",
     "agentbay._async.session": "AsyncSession",
-    "agentbay._sync.agentbay": "AgentBay SessionScope",
+    "agentbay._async.session_iterator": "AsyncSessionIterator",
+    "agentbay._sync.agentbay": "AgentBay",
     "agentbay._sync.command": "Command",
     "agentbay._sync.filesystem": "FileSystem",
+    "agentbay._sync.scope": "SessionScope",
     "agentbay._sync.session": "Session",
+    "agentbay._sync.session_iterator": "SessionIterator",
     "agentbay._version": "__version__",
     "agentbay.config": "Config",
     "agentbay.errors": (
@@ -50,14 +67,35 @@ _HOMES = {
         "RequestTimeoutError ServerFaultError ServiceError SessionError TransportError "
         "WsCancelledError"
     ),
+    "agentbay.logs": "AgentBayLogger get_logger log",
+    "agentbay.models.browser_context": (
+        "BrowserContext BrowserFingerprintContext BrowserSyncMode ExtensionOption"
+    ),
     "agentbay.models.command": "CommandResult",
+    "agentbay.models.context_mount": (
+        "BetaContextMount BetaContextMountAccessMode BetaContextMountStrategy"
+    ),
+    "agentbay.models.context_sync": (
+        "BWList ContextSync DeletePolicy DownloadPolicy DownloadStrategy ExtractPolicy Lifecycle "
+        "MappingPolicy RecyclePolicy SyncPolicy UploadMode UploadPolicy UploadStrategy WhiteList"
+    ),
+    "agentbay.models.extra_configs": (
+        "AppManagerRule ExtraConfigs MobileExtraConfig MobileSimulateConfig MobileSimulateMode"
+    ),
     "agentbay.models.filesystem": "DirectoryEntry DirectoryListResult FileContentResult",
-    "agentbay.models.results": "ApiResponse BaseResult BoolResult OperationResult",
+    "agentbay.models.keys": "get_supported_key_names normalize_keys",
+    "agentbay.models.metrics": "SessionMetrics SessionMetricsResult",
+    "agentbay.models.results": (
+        "ApiResponse BaseResult BoolResult OperationResult extract_request_id"
+    ),
     "agentbay.models.session": (
         "DeleteResult McpTool McpToolResult McpToolsResult SessionInfo SessionListItem "
         "SessionListResult SessionResult SessionStatus SessionStatusResult"
     ),
     "agentbay.models.session_params": "CreateSessionParams LifecyclePolicy ListSessionParams",
+    "agentbay.models.session_state": (
+        "GetSessionData GetSessionResult SessionPauseResult SessionResumeResult"
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -65,6 +103,8 @@ __all__ = tuple(sorted(_HOME_OF))
 
 # A library leaves it to its user what to show.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+if os.environ.get("AGENTBAY_LOG_LEVEL") or os.environ.get("AGENTBAY_LOG_FILE"):
+    import_module("agentbay.logs").configure_from_environment()
 
 
 if not TYPE_CHECKING:  # a type checker would take any misspelt name for Any

@@ -109,11 +109,10 @@ class ScriptedServer:
     async def running(self) -> AsyncIterator[ScriptedServer]:
         listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
         self.port = listener.extra(anyio.abc.SocketAttribute.local_port)
-        async with anyio.create_task_group() as group:
+        async with listener, anyio.create_task_group() as group:
             group.start_soon(listener.serve, self._serve)
             yield self
             group.cancel_scope.cancel()
-        await listener.aclose()
 
 
 async def read_request(stream: anyio.abc.ByteStream) -> bytes:

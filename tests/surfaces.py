@@ -16,6 +16,8 @@ import attrs
 from agentbay import AsyncAgentBay
 from agentbay._portal import Mirror
 
+_END = object()
+
 
 class Lift:
     """An awaitable view of one blocking object."""
@@ -44,6 +46,15 @@ class Lift:
         # A cancelled test must still leave its block, as a blocking program would.
         with anyio.CancelScope(shield=True):
             return await self._call(cast("Any", self._blocking).__exit__, *exc_info)
+
+    def __aiter__(self) -> Lift:
+        return self
+
+    async def __anext__(self) -> Any:
+        value = await self._call(next, self._blocking, _END)
+        if value is _END:
+            raise StopAsyncIteration
+        return value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Lift) and other._blocking is self._blocking

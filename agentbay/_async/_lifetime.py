@@ -14,6 +14,9 @@ __all__ = ("finish_or_undo", "poll")
 
 T = TypeVar("T")
 
+FIRST_PAUSE = 0.02
+"""Seconds between the first two checks of :func:`poll`, and its shortest interval."""
+
 
 async def finish_or_undo(
     work: Callable[[], Awaitable[T]], undo: Callable[[T], Awaitable[object]], *, grace: float
@@ -57,22 +60,25 @@ async def poll(
     check: Callable[[], Awaitable[T | None]],
     *,
     timeout: float,
-    first_pause: float,
-    max_pause: float,
+    interval: float,
 ) -> T | None:
     """Call *check* until it returns something; return that, or ``None`` after *timeout* seconds.
 
-    The first check is immediate. The pauses double from *first_pause* to *max_pause* seconds
-    and never reach beyond the deadline.
+    The first check is immediate, also without any time. The pauses double up to *interval*
+    seconds: the embedded runtime needs milliseconds, a cloud seconds. A check that hangs is given
+    up at the latest one interval after the deadline.
     """
+    longest = max(FIRST_PAUSE, interval)  # also when it is not a number
     deadline = time.monotonic() + timeout
-    pause = first_pause
+    pause = FIRST_PAUSE
     while True:
-        found = await check()
-        if found is not None:
-            return found
+        left = deadline - time.monotonic()
+        with anyio.move_on_after(max(left, 0) + longest):
+            found = await check()
+            if found is not None:
+                return found
         left = deadline - time.monotonic()
         if left <= 0:
             return None
         await anyio.sleep(min(pause, left))
-        pause = min(pause * 2, max_pause)
+        pause = min(pause * 2, longest)

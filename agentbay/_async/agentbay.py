@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from typing import TYPE_CHECKING
 
-import anyio
-import attrs
-
+from agentbay._async._creation import create_problem, create_request, refused_or_incomplete
 from agentbay._async._lifetime import finish_or_undo
-from agentbay._async.session import AsyncSession, refusal_text
+from agentbay._async._listing import look_up, make_listing, numbered_page
+from agentbay._async._markers import awaitable_twin
+from agentbay._async.scope import AsyncSessionScope
+from agentbay._async.session import AsyncSession
+from agentbay._async.session_iterator import AsyncSessionIterator
 from agentbay._transport.embedded import embedded_target
 from agentbay._transport.http import HttpPool
 from agentbay._transport.rpc import Rpc, Target
 from agentbay._transport.tools import ToolCaller
-from agentbay._version import __version__
-from agentbay._wire.actions import CreateMcpSession, GetSession, ListSession, SdkStats
 from agentbay.config import Config, load_settings
-from agentbay.errors import AgentBayError, NotFoundError, ServiceError
+from agentbay.errors import AgentBayError, SessionError
 from agentbay.models.session import (
     DeleteResult,
-    SessionListItem,
     SessionListResult,
     SessionResult,
     SessionStatus,
@@ -34,12 +34,15 @@ if TYPE_CHECKING:
 
     from agentbay._wire.actions import CreatedSession
     from agentbay._wire.envelope import Reply
+    from agentbay.models.session_state import (
+        GetSessionResult,
+        SessionPauseResult,
+        SessionResumeResult,
+    )
 
-__all__ = ("AsyncAgentBay", "AsyncSessionScope")
+__all__ = ("AsyncAgentBay",)
 
 logger = logging.getLogger("agentbay")
-
-DEFAULT_PAGE_SIZE = 10
 
 # How long a cancelled create waits for the answer that names the session to delete.
 UNDO_GRACE_SECONDS = 30.0
@@ -100,55 +103,38 @@ class AsyncAgentBay:
         Returns:
             The session, or why there is none.
         """
-        params = params if params is not None else CreateSessionParams()
-        request = self._create_request(params)
+        try:
+            # A copy: the caller may change the original while the request is under way.
+            wanted = copy.deepcopy(params) if params is not None else CreateSessionParams()
+            request = create_request(wanted, self.region_id)
+        except (TypeError, ValueError) as exc:
+            return SessionResult.failure(f"Unexpected error creating session: {exc}")
         try:
             reply = await finish_or_undo(
                 lambda: self._rpc.call(request), self._undo_create, grace=UNDO_GRACE_SECONDS
             )
-        except ServiceError as exc:
-            return SessionResult.failure(f"Failed to create session: {exc}", exc)
         except AgentBayError as exc:
-            return SessionResult.failure(f"Unexpected error creating session: {exc}", exc)
-        if reply.refusal is not None:
-            return SessionResult.failure(
-                refusal_text(reply.refusal), reply.refusal, request_id=reply.request_id
-            )
+            return SessionResult.failure(create_problem(exc), exc)
         made = reply.data
-        if made is None or made.success is False or not made.session_id:
-            return SessionResult.failure(_no_session(made), request_id=reply.request_id)
+        problem = refused_or_incomplete(reply)
+        if problem or made is None:
+            return SessionResult.failure(problem, reply.refusal, request_id=reply.request_id)
         session = AsyncSession(self, made.session_id)
-        session._learn(made, params.image_id or "")
+        session._learn(made, wanted)
+        if session.is_vpc and not session.mcp_tools:
+            await self._learn_tools(session)
         return SessionResult(reply.request_id, True, session=session)
-
-    def _create_request(self, params: CreateSessionParams) -> CreateMcpSession:
-        policy = params.lifecycle_policy
-        managed = policy is not None and not policy.manual_release
-        return CreateMcpSession(
-            image_id=params.image_id or None,
-            labels=params.labels or None,
-            timeout=policy.idle_release_timeout
-            if policy is not None and managed
-            else params.idle_release_timeout,
-            max_runtime=policy.max_runtime if policy is not None and managed else None,
-            manual_release=True if policy is not None and policy.manual_release else None,
-            mcp_policy_id=params.policy_id or None,
-            network_id=params.beta_network_id or None,
-            vpc_resource=True if params.is_vpc else None,
-            enable_record=params.enable_browser_replay,
-            load_skill=True if params.load_skills else None,
-            skills=list(params.skill_names) if params.load_skills and params.skill_names else None,
-            sdk_stats=SdkStats(
-                sdk_version=__version__,
-                is_release=__version__.replace(".", "").isdecimal(),
-                framework=params.framework,
-            ),
-            login_region_id=self.region_id,
-        )
 
     async def _undo_create(self, reply: Reply[CreatedSession]) -> None:
         if reply.data is not None and reply.data.session_id:
             await AsyncSession(self, reply.data.session_id).delete()
+
+    async def _learn_tools(self, session: AsyncSession) -> None:
+        try:
+            await session.list_mcp_tools()
+        except SessionError as exc:
+            # The session exists; its tools are reached through the API all the same.
+            logger.warning("The tools of %s are not known: %s", session.session_id, exc)
 
     def session(self, params: CreateSessionParams | None = None) -> AsyncSessionScope:
         """Return a scope that creates a session and always deletes it.
@@ -172,18 +158,29 @@ class AsyncAgentBay:
         """
         if not session_id or not session_id.strip():
             return SessionResult.failure("session_id is required")
-        try:
-            reply = await self._rpc.call(GetSession(session_id=session_id))
-        except NotFoundError as exc:
-            return _get_failure(session_id, f"Session {session_id} not found", exc)
-        except AgentBayError as exc:
-            return _get_failure(session_id, f"Failed to get session {session_id}: {exc}", exc)
-        if reply.refusal is not None:
-            return _get_failure(session_id, refusal_text(reply.refusal), reply.refusal)
+        found, facts = await look_up(self._rpc, session_id)
+        if not found.success or facts is None:
+            return SessionResult.failure(
+                f"Failed to get session {session_id}: {found.error_message}",
+                found.exception,
+                request_id=found.request_id,
+                code=found.code,
+            )
         session = AsyncSession(self, session_id)
-        if reply.data is not None:
-            session._learn(attrs.evolve(reply.data, session_id=session_id))
-        return SessionResult(reply.request_id, True, session=session)
+        session._learn(facts)
+        return SessionResult(found.request_id, True, session=session)
+
+    async def get_session(self, session_id: str) -> GetSessionResult:
+        """Ask what the service knows of a session, its state included.
+
+        Args:
+            session_id: Its id.
+
+        Returns:
+            The facts, or why they cannot be had; failures are never raised.
+        """
+        found, _ = await look_up(self._rpc, session_id)
+        return found
 
     async def list(
         self,
@@ -207,60 +204,29 @@ class AsyncAgentBay:
         Returns:
             One page; each item equals the session's id. Failures are never raised.
         """
-        size = DEFAULT_PAGE_SIZE if limit is None else limit
-        number = 1 if page is None else page
-        state = status.value if isinstance(status, SessionStatus) else status
-        states = [member.value for member in SessionStatus]
-        if state is not None and state not in states:
-            problem = f"Invalid status '{state}'. Must be one of: {', '.join(states)}"
-            return SessionListResult.failure(problem, max_results=size)
-        if number < 1:
-            problem = f"Cannot reach page {number}: Page number must be >= 1"
-            return SessionListResult.failure(problem, max_results=size)
-        request = ListSession(
-            labels=labels or {}, max_results=size, status=state, image_id=image_id or None
-        )
-        for _ in range(1, number):
-            before = await self._list_page(request, f"Cannot reach page {number}")
-            if not before.success:
-                return before
-            if not before.next_token:
-                return SessionListResult.failure(
-                    f"Cannot reach page {number}: No more pages available",
-                    max_results=size,
-                    total_count=before.total_count,
-                )
-            request = attrs.evolve(request, next_token=before.next_token)
-        return await self._list_page(request, "Failed to list sessions")
+        listing = make_listing(labels, limit, status, image_id)
+        if isinstance(listing, SessionListResult):
+            return listing
+        return await numbered_page(self._rpc, listing, 1 if page is None else page)
 
-    async def _list_page(self, request: ListSession, on_refusal: str) -> SessionListResult:
-        size = request.max_results
-        try:
-            reply = await self._rpc.call(request)
-        except AgentBayError as exc:
-            problem = f"Failed to list sessions: {exc}"
-            return SessionListResult.failure(problem, exc, max_results=size)
-        if reply.refusal is not None:
-            reason = reply.refusal.detail or reply.refusal.code or "Unknown error"
-            problem = f"{on_refusal}: {reason}"
-            return SessionListResult.failure(problem, reply.refusal, max_results=size)
-        items = [
-            SessionListItem(
-                listed.session_id,
-                listed.session_status or "UNKNOWN",
-                listed.app_instance_id,
-                listed.image_id,
-            )
-            for listed in reply.data or ()
-        ]
-        return SessionListResult(
-            reply.request_id,
-            True,
-            session_ids=items,
-            next_token=reply.next_token,
-            max_results=reply.max_results or size,
-            total_count=reply.total_count,
-        )
+    def list_all(
+        self,
+        labels: dict[str, str] | None = None,
+        limit: int | None = None,
+        status: str | SessionStatus | None = None,
+        image_id: str | None = None,
+    ) -> AsyncSessionIterator:
+        """Return an iterator over the sessions on all pages, newest first.
+
+        Pages are fetched as they are needed. What cannot be listed is raised while iterating.
+
+        Args:
+            labels: List only sessions that have all of these.
+            limit: Sessions per page; default 10.
+            status: List only sessions in this state.
+            image_id: List only sessions of this image.
+        """
+        return AsyncSessionIterator(self, labels, limit, status, image_id)
 
     async def delete(self, session: AsyncSession) -> DeleteResult:
         """End *session* and wait until it is gone; the same as ``session.delete()``.
@@ -269,6 +235,56 @@ class AsyncAgentBay:
             session: The session.
         """
         return await session.delete()
+
+    async def pause(
+        self, session: AsyncSession, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionPauseResult:
+        """Freeze *session* and wait until it is ``PAUSED``; the same as ``session.pause()``.
+
+        Args:
+            session: The session.
+            timeout: Seconds to wait.
+            poll_interval: Longest time between two looks at the state, in seconds.
+        """
+        return await session.pause(timeout, poll_interval)
+
+    @awaitable_twin
+    async def pause_async(
+        self, session: AsyncSession, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionPauseResult:
+        """Do the same as ``pause``, awaitable from any event loop."""
+        return await session.pause_async(timeout, poll_interval)
+
+    async def beta_pause(
+        self, session: AsyncSession, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionPauseResult:
+        """Do the same as ``session.beta_pause()``."""
+        return await session.beta_pause(timeout, poll_interval)
+
+    async def resume(
+        self, session: AsyncSession, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionResumeResult:
+        """Wake *session* and wait until it is ``RUNNING``; the same as ``session.resume()``.
+
+        Args:
+            session: The session.
+            timeout: Seconds to wait.
+            poll_interval: Longest time between two looks at the state, in seconds.
+        """
+        return await session.resume(timeout, poll_interval)
+
+    @awaitable_twin
+    async def resume_async(
+        self, session: AsyncSession, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionResumeResult:
+        """Do the same as ``resume``, awaitable from any event loop."""
+        return await session.resume_async(timeout, poll_interval)
+
+    async def beta_resume(
+        self, session: AsyncSession, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionResumeResult:
+        """Do the same as ``session.beta_resume()``."""
+        return await session.beta_resume(timeout, poll_interval)
 
     async def close(self) -> None:
         """Close the client's connections; it cannot be used afterwards.
@@ -287,60 +303,3 @@ class AsyncAgentBay:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-class AsyncSessionScope:
-    """Creates a session on entry and deletes it on exit, whatever happens in between.
-
-    Args:
-        agent_bay: The client.
-        params: What to create; the service's defaults when ``None``.
-    """
-
-    def __init__(self, agent_bay: AsyncAgentBay, params: CreateSessionParams | None = None) -> None:
-        self._agent_bay = agent_bay
-        self._params = params
-        self._session: AsyncSession | None = None
-
-    async def __aenter__(self) -> AsyncSession:
-        """Create the session.
-
-        Raises:
-            AgentBayError: there is none to be had.
-        """
-        created = await self._agent_bay.create(self._params)
-        self._session = created.unwrap()
-        return self._session
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Delete the session, also when the task is being cancelled.
-
-        Raises:
-            SessionError: it could not be deleted, and nothing else was raised.
-        """
-        session, self._session = self._session, None
-        if session is None:
-            return
-        with anyio.CancelScope(shield=True):  # bounded: every step of delete has a deadline
-            deleted = await session.delete()
-        if exc is None:
-            deleted.raise_for_error()
-        elif not deleted.success:
-            logger.error("Session %s was left: %s", session.session_id, deleted.error_message)
-
-
-def _get_failure(session_id: str, reason: str, cause: AgentBayError) -> SessionResult[AsyncSession]:
-    return SessionResult.failure(f"Failed to get session {session_id}: {reason}", cause)
-
-
-def _no_session(made: CreatedSession | None) -> str:
-    if made is None:
-        return "Invalid response format: 'Data' field is not a dictionary"
-    if made.success is False:
-        return made.err_msg or "Session creation failed"
-    return "SessionId not found in response"

@@ -1,48 +1,44 @@
-"""One session: its facts, its tools, and its end."""
+"""One session: its facts, its tools, and its states."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentbay._async._lifetime import poll
+import attrs
+
+from agentbay._async import _session_calls as calls
+from agentbay._async import _transitions as transitions
+from agentbay._async._deprecation import warn_deprecated
+from agentbay._async._markers import awaitable_twin
 from agentbay._async.command import AsyncCommand
 from agentbay._async.filesystem import AsyncFileSystem
 from agentbay._transport.tools import ToolCall
-from agentbay._wire.actions import (
-    CreatedSession,
-    DeleteSessionAsync,
-    GetMcpResource,
-    GetSessionDetail,
-    ListMcpTools,
-    SessionData,
-    ToolListing,
-)
-from agentbay._wire.envelope import Code
-from agentbay.errors import AgentBayError, NotFoundError, ServiceError, SessionError
-from agentbay.models.results import OperationResult
-from agentbay.models.session import (
-    DeleteResult,
-    McpTool,
-    McpToolResult,
-    McpToolsResult,
-    SessionInfo,
-    SessionStatusResult,
-)
+from agentbay._wire.actions import SessionData
+from agentbay._wire.tools import GetMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentbay._async._transitions import ResultT, Transition
     from agentbay._async.agentbay import AsyncAgentBay
+    from agentbay._transport.rpc import Rpc
+    from agentbay._wire.actions import CreatedSession
+    from agentbay.models.metrics import SessionMetricsResult
+    from agentbay.models.results import OperationResult
+    from agentbay.models.session import (
+        DeleteResult,
+        McpTool,
+        McpToolResult,
+        McpToolsResult,
+        SessionInfo,
+        SessionStatusResult,
+    )
+    from agentbay.models.session_params import CreateSessionParams
+    from agentbay.models.session_state import SessionPauseResult, SessionResumeResult
 
 __all__ = ("AsyncSession",)
 
 DEFAULT_IMAGE = "linux_latest"
-
-# Services answer the first status query while the deletion is under way; the embedded runtime
-# needs milliseconds, a cloud seconds.
-DELETE_TIMEOUT = 300.0
-DELETE_FIRST_PAUSE = 0.02
-DELETE_MAX_PAUSE = 1.0
 
 
 class AsyncSession:
@@ -59,14 +55,27 @@ class AsyncSession:
         self._agent_bay = agent_bay
         self._facts: CreatedSession | SessionData = SessionData(session_id=session_id)
         self._image_id = ""
+        self._is_vpc = False
+        self._enable_browser_replay: bool | None = None
         self._tools: list[McpTool] = []
         self._command = AsyncCommand(self)
         self._file_system = AsyncFileSystem(self)
 
-    def _learn(self, facts: CreatedSession | SessionData, image_id: str = "") -> None:
-        self._facts = facts
-        self._image_id = image_id
-        self._tools[:] = mcp_tools(facts.tool_list)
+    def _learn(
+        self, facts: CreatedSession | SessionData, params: CreateSessionParams | None = None
+    ) -> None:
+        # Not every service repeats the id of the session it was asked for.
+        self._facts = attrs.evolve(facts, session_id=facts.session_id or self.session_id)
+        self._tools[:] = calls.mcp_tools(facts.tool_list)
+        self._is_vpc = facts.vpc_resource
+        if params is not None:
+            self._image_id = params.image_id or ""
+            self._is_vpc = facts.vpc_resource or params.is_vpc
+            self._enable_browser_replay = params.enable_browser_replay
+
+    @property
+    def _rpc(self) -> Rpc:
+        return self._agent_bay._rpc
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.session_id}>"
@@ -141,6 +150,105 @@ class AsyncSession:
         """The tools that the session announced, or the last ``list_mcp_tools`` found."""
         return self._tools
 
+    @property
+    def mcpTools(self) -> list[McpTool]:  # noqa: N802 - a spelling of other releases
+        """The same as :attr:`mcp_tools`."""
+        return self._tools
+
+    @property
+    def is_vpc(self) -> bool:
+        """Whether the session runs inside a VPC."""
+        return self._is_vpc
+
+    @property
+    def network_interface_ip(self) -> str:
+        """Address of the session inside its VPC."""
+        return self._facts.network_interface_ip
+
+    @property
+    def http_port(self) -> str:
+        """Port of the session inside its VPC."""
+        return self._facts.http_port
+
+    @property
+    def vpc_ip(self) -> str:
+        """Address of the session in a network of your own."""
+        return self._facts.vpc_ip
+
+    @property
+    def vpc_id(self) -> str:
+        """Id of the network of your own in which the session runs."""
+        return self._facts.vpc_id
+
+    @property
+    def enable_browser_replay(self) -> bool | None:
+        """Whether recording the browser was asked for; ``None`` when the service chose."""
+        return self._enable_browser_replay
+
+    @property
+    def enableBrowserReplay(self) -> bool | None:  # noqa: N802 - a spelling of other releases
+        """The same as :attr:`enable_browser_replay`."""
+        return self._enable_browser_replay
+
+    @property
+    def file_transfer_context_id(self) -> str | None:
+        """Id of the context for file transfers, where the service named exactly one."""
+        return self._context_id("file-transfer-context-")
+
+    @property
+    def record_context_id(self) -> str | None:
+        """Id of the context for browser recordings, where the service named exactly one."""
+        return self._context_id("browserreplay-")
+
+    def _context_id(self, prefix: str) -> str | None:
+        contexts = self._facts.contexts if isinstance(self._facts, SessionData) else ()
+        found = [
+            context.get("id") for context in contexts if context.get("name", "").startswith(prefix)
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def get_token(self) -> str:
+        """Return :attr:`token`; deprecated."""
+        warn_deprecated("get_token")
+        return self.token
+
+    def get_link_url(self) -> str:
+        """Return :attr:`link_url`; deprecated."""
+        warn_deprecated("get_link_url")
+        return self.link_url
+
+    def getToken(self) -> str:  # noqa: N802 - a spelling of other releases
+        """Return :attr:`token`; deprecated."""
+        warn_deprecated("getToken")
+        return self.token
+
+    def getLinkUrl(self) -> str:  # noqa: N802 - a spelling of other releases
+        """Return :attr:`link_url`; deprecated."""
+        warn_deprecated("getLinkUrl")
+        return self.link_url
+
+    async def set_labels(self, labels: dict[str, str]) -> OperationResult[None]:
+        """Replace all labels of the session.
+
+        Args:
+            labels: Names and values, at least one, none of them blank.
+
+        Returns:
+            Whether they were set, or what is wrong with them.
+
+        Raises:
+            SessionError: the service could not be asked.
+        """
+        return await calls.set_labels(self._rpc, self.session_id, labels)
+
+    async def get_labels(self) -> OperationResult[dict[str, str]]:
+        """Ask for the labels of the session.
+
+        Raises:
+            SessionError: the service could not be asked.
+        """
+        return await calls.get_labels(self._rpc, self.session_id)
+
     async def info(self) -> OperationResult[SessionInfo]:
         """Ask how the session's desktop can be viewed.
 
@@ -150,35 +258,54 @@ class AsyncSession:
         Raises:
             SessionError: the service could not be asked.
         """
-        try:
-            reply = await self._agent_bay._rpc.call(GetMcpResource(session_id=self.session_id))
-        except NotFoundError as exc:
-            return OperationResult.failure(f"Session {self.session_id} not found", exc)
-        except AgentBayError as exc:
-            raise SessionError(
-                f"Failed to get session info for session {self.session_id}: {exc}"
-            ) from exc
-        if reply.refusal is not None:
-            return OperationResult.failure(
-                refusal_text(reply.refusal), reply.refusal, request_id=reply.request_id
-            )
-        found = reply.data
-        if found is None:
-            return OperationResult(reply.request_id, True, SessionInfo(self.session_id))
-        desktop = found.desktop_info
-        return OperationResult(
-            reply.request_id,
-            True,
-            SessionInfo(
-                found.session_id,
-                found.resource_url,
-                desktop.app_id,
-                desktop.auth_code,
-                desktop.connection_properties,
-                desktop.resource_id,
-                desktop.resource_type,
-                desktop.ticket,
-            ),
+        return await calls.info(self._rpc, self.session_id)
+
+    async def get_link(
+        self,
+        protocol_type: str | None = None,
+        port: int | None = None,
+        options: str | None = None,
+    ) -> OperationResult[str]:
+        """Ask for a URL by which something inside the session can be reached.
+
+        The URL lets in whoever has it.
+
+        Args:
+            protocol_type: ``https`` or ``wss``; the service chooses when ``None``.
+            port: Port on which a program in the session listens, from 30100 to 30199.
+            options: Further options as JSON text, passed on as they are.
+
+        Raises:
+            SessionError: the port is out of range, or the service could not be asked.
+        """
+        return await calls.get_link(
+            self._rpc,
+            self.session_id,
+            protocol_type,
+            port,
+            options,
+            doing="Failed to get link",
+        )
+
+    @awaitable_twin
+    async def get_link_async(
+        self,
+        protocol_type: str | None = None,
+        port: int | None = None,
+        options: str | None = None,
+    ) -> OperationResult[str]:
+        """Do the same as ``get_link``, awaitable from any event loop.
+
+        Raises:
+            SessionError: the port is out of range, or the service could not be asked.
+        """
+        return await calls.get_link(
+            self._rpc,
+            self.session_id,
+            protocol_type,
+            port,
+            options,
+            doing="Failed to get link asynchronously",
         )
 
     async def get_status(self) -> SessionStatusResult:
@@ -189,26 +316,89 @@ class AsyncSession:
             session that the service has forgotten gives a failed result with the code
             ``InvalidMcpSession.NotFound``.
         """
-        session_id = self.session_id
-        try:
-            reply = await self._agent_bay._rpc.call(GetSessionDetail(session_id=session_id))
-        except NotFoundError as exc:
-            return SessionStatusResult.failure(
-                f"Session {session_id} not found",
-                exc,
-                code=Code.SESSION_NOT_FOUND,
-                http_status_code=exc.http_status or 400,
-            )
-        except AgentBayError as exc:
-            return SessionStatusResult.failure(
-                f"Failed to get session status {session_id}: {exc}", exc
-            )
-        if reply.refusal is not None:
-            return SessionStatusResult.failure(
-                refusal_text(reply.refusal), reply.refusal, request_id=reply.request_id
-            )
-        status = reply.data.status if reply.data is not None else ""
-        return SessionStatusResult(reply.request_id, reply.http_status, reply.code, True, status)
+        return await calls.get_status(self._rpc, self.session_id)
+
+    async def keep_alive(self) -> OperationResult[None]:
+        """Restart the idle timer, as if the session had just been used.
+
+        Failures are results, never raised.
+        """
+        return await calls.keep_alive(self._rpc, self.session_id)
+
+    async def get_metrics(
+        self, read_timeout: float | None = None, connect_timeout: float | None = None
+    ) -> SessionMetricsResult:
+        """Measure what the session uses of its machine.
+
+        Failures are results, never raised.
+
+        Args:
+            read_timeout: Seconds to wait for the answer.
+            connect_timeout: Seconds to wait for a connection.
+        """
+        answer = await self.call_mcp_tool(GetMetrics.tool_name, {}, read_timeout, connect_timeout)
+        return calls.metrics(answer)
+
+    async def pause(self, timeout: float = 600, poll_interval: float = 2.0) -> SessionPauseResult:
+        """Freeze the session and wait until it is ``PAUSED``.
+
+        Its files, memory and processes stay; tools are refused until it is resumed. Pausing a
+        paused session succeeds. Failures are results, never raised.
+
+        Args:
+            timeout: Seconds to wait. When they are over, the session may still become paused.
+            poll_interval: Longest time between two looks at the state, in seconds.
+        """
+        return await self._change(transitions.PAUSE, timeout, poll_interval)
+
+    async def resume(self, timeout: float = 600, poll_interval: float = 2.0) -> SessionResumeResult:
+        """Wake a paused session and wait until it is ``RUNNING``.
+
+        Resuming a running session succeeds. Failures are results, never raised.
+
+        Args:
+            timeout: Seconds to wait. When they are over, the session may still wake up.
+            poll_interval: Longest time between two looks at the state, in seconds.
+        """
+        return await self._change(transitions.RESUME, timeout, poll_interval)
+
+    @awaitable_twin
+    async def pause_async(
+        self, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionPauseResult:
+        """Do the same as ``pause``, awaitable from any event loop."""
+        return await self.pause(timeout, poll_interval)
+
+    @awaitable_twin
+    async def resume_async(
+        self, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionResumeResult:
+        """Do the same as ``resume``, awaitable from any event loop."""
+        return await self.resume(timeout, poll_interval)
+
+    async def beta_pause(
+        self, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionPauseResult:
+        """Do the same as ``pause``, with the messages of later releases."""
+        return await self._change(transitions.BETA_PAUSE, timeout, poll_interval)
+
+    async def beta_resume(
+        self, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionResumeResult:
+        """Do the same as ``resume``, with the messages of later releases."""
+        return await self._change(transitions.BETA_RESUME, timeout, poll_interval)
+
+    async def _change(
+        self, transition: Transition[ResultT], timeout: float, poll_interval: float
+    ) -> ResultT:
+        return await transitions.change_state(
+            self._rpc,
+            self.session_id,
+            transition,
+            lambda: self._agent_bay.get_session(self.session_id),
+            timeout=timeout,
+            poll_interval=poll_interval,
+        )
 
     async def delete(self) -> DeleteResult:
         """End the session and wait until it is gone.
@@ -218,37 +408,7 @@ class AsyncSession:
         Returns:
             Whether it is gone; failures of the service or the network are results.
         """
-        try:
-            reply = await self._agent_bay._rpc.call(DeleteSessionAsync(session_id=self.session_id))
-        except NotFoundError as exc:
-            return DeleteResult(exc.request_id, True)
-        except AgentBayError as exc:
-            return DeleteResult.failure(f"Failed to delete session {self.session_id}: {exc}", exc)
-        if reply.refusal is not None:
-            code = reply.refusal.code or "Unknown"
-            detail = reply.refusal.detail or "Failed to delete session"
-            return DeleteResult.failure(
-                f"[{code}] {detail}", reply.refusal, request_id=reply.request_id
-            )
-        gone = await poll(
-            self._is_gone,
-            timeout=DELETE_TIMEOUT,
-            first_pause=DELETE_FIRST_PAUSE,
-            max_pause=DELETE_MAX_PAUSE,
-        )
-        if not gone:
-            return DeleteResult.failure(
-                f"Timeout waiting for session deletion after {DELETE_TIMEOUT}s",
-                request_id=reply.request_id,
-            )
-        return DeleteResult(reply.request_id, True)
-
-    async def _is_gone(self) -> bool | None:
-        status = await self.get_status()
-        if status.success:
-            return status.status == "FINISH" or None
-        known_gone = status.code == Code.SESSION_NOT_FOUND
-        return known_gone or "not found" in status.error_message.lower() or None
+        return await transitions.delete(self._rpc, self.session_id, self.get_status)
 
     async def list_mcp_tools(self, image_id: str | None = None) -> McpToolsResult:
         """List the tools of an image, and remember them as :attr:`mcp_tools`.
@@ -259,17 +419,10 @@ class AsyncSession:
         Raises:
             SessionError: the service could not be asked, or its answer cannot be read.
         """
-        request = ListMcpTools(image_id=image_id or self._image_id or DEFAULT_IMAGE)
-        try:
-            reply = await self._agent_bay._rpc.call(request)
-        except AgentBayError as exc:
-            raise SessionError(f"Failed to list MCP tools: {exc}") from exc
-        if reply.refusal is not None:
-            return McpToolsResult.failure(
-                refusal_text(reply.refusal), reply.refusal, request_id=reply.request_id
-            )
-        self._tools[:] = mcp_tools(reply.data or ())
-        return McpToolsResult(reply.request_id, list(self._tools), True)
+        result = await calls.list_mcp_tools(self._rpc, image_id or self._image_id or DEFAULT_IMAGE)
+        if result.success:
+            self._tools[:] = result.tools
+        return result
 
     async def call_mcp_tool(
         self,
@@ -282,13 +435,14 @@ class AsyncSession:
         """Call a tool of the session.
 
         Goes straight to the session where it offers that, else through the API. Failures of
-        the tool, the service or the network are results, never raised.
+        the tool, the service or the network are results, never raised. Names of keys for
+        ``press_keys`` may be in any usual spelling.
 
         Args:
             tool_name: The tool, one of :attr:`mcp_tools`.
             args: Its arguments; anything that JSON can say.
-            read_timeout: Seconds to wait for the answer; 900 on the direct way, else the
-                client's timeout.
+            read_timeout: Seconds to wait for the answer; 900 on the direct way, 30 inside a
+                VPC, else the client's timeout.
             connect_timeout: Seconds to wait for a connection; the client's timeout by default.
             auto_gen_session: Let the service create the session if it is gone.
 
@@ -304,22 +458,11 @@ class AsyncSession:
                 server=server,
                 link_url=self.link_url,
                 token=self.token,
+                is_vpc=self.is_vpc,
+                vpc_host=self.network_interface_ip,
+                vpc_port=self.http_port,
                 read_timeout=read_timeout,
                 connect_timeout=connect_timeout,
                 auto_gen_session=auto_gen_session,
             )
         )
-
-
-def mcp_tools(listed: tuple[ToolListing, ...]) -> list[McpTool]:
-    """Return the public form of a tool list."""
-    return [
-        McpTool(tool.name, tool.description, dict(tool.input_schema), tool.server, tool.tool)
-        for tool in listed
-    ]
-
-
-def refusal_text(refusal: ServiceError) -> str:
-    """Return the documented text of a refusal that came with HTTP 200."""
-    message = refusal.detail or "Unknown error"
-    return f"[{refusal.code}] {message}" if refusal.code else message

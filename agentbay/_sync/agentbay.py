@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentbay._async.agentbay import AsyncAgentBay, AsyncSessionScope
+from agentbay._async.agentbay import AsyncAgentBay
 from agentbay._portal import Mirror
 
 if TYPE_CHECKING:
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from agentbay._sync.scope import SessionScope
     from agentbay._sync.session import Session
+    from agentbay._sync.session_iterator import SessionIterator
     from agentbay.config import Config
     from agentbay.models.session import (
         DeleteResult,
@@ -22,8 +24,13 @@ if TYPE_CHECKING:
         SessionStatus,
     )
     from agentbay.models.session_params import CreateSessionParams
+    from agentbay.models.session_state import (
+        GetSessionResult,
+        SessionPauseResult,
+        SessionResumeResult,
+    )
 
-__all__ = ("AgentBay", "SessionScope")
+__all__ = ("AgentBay",)
 
 
 class AgentBay(Mirror[AsyncAgentBay]):
@@ -83,6 +90,8 @@ class AgentBay(Mirror[AsyncAgentBay]):
         Args:
             params: What to create; the service's defaults when ``None``.
         """
+        from agentbay._sync.scope import SessionScope
+
         return SessionScope._wrap(self._impl.session(params))
 
     def get(self, session_id: str) -> SessionResult[Session]:
@@ -98,6 +107,17 @@ class AgentBay(Mirror[AsyncAgentBay]):
 
         result: SessionResult[Session] = Session._wrap_result(self._run(self._impl.get(session_id)))
         return result
+
+    def get_session(self, session_id: str) -> GetSessionResult:
+        """Ask what the service knows of a session, its state included.
+
+        Args:
+            session_id: Its id.
+
+        Returns:
+            The facts, or why they cannot be had; failures are never raised.
+        """
+        return self._run(self._impl.get_session(session_id))
 
     def list(
         self,
@@ -123,6 +143,27 @@ class AgentBay(Mirror[AsyncAgentBay]):
         """
         return self._run(self._impl.list(labels, page, limit, status, image_id))
 
+    def list_all(
+        self,
+        labels: dict[str, str] | None = None,
+        limit: int | None = None,
+        status: str | SessionStatus | None = None,
+        image_id: str | None = None,
+    ) -> SessionIterator:
+        """Return an iterator over the sessions on all pages, newest first.
+
+        Pages are fetched as they are needed. What cannot be listed is raised while iterating.
+
+        Args:
+            labels: List only sessions that have all of these.
+            limit: Sessions per page; default 10.
+            status: List only sessions in this state.
+            image_id: List only sessions of this image.
+        """
+        from agentbay._sync.session_iterator import SessionIterator
+
+        return SessionIterator._wrap(self._impl.list_all(labels, limit, status, image_id))
+
     def delete(self, session: Session) -> DeleteResult:
         """End *session* and wait until it is gone; the same as ``session.delete()``.
 
@@ -130,6 +171,54 @@ class AgentBay(Mirror[AsyncAgentBay]):
             session: The session.
         """
         return self._run(self._impl.delete(session._impl))
+
+    def pause(
+        self, session: Session, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionPauseResult:
+        """Freeze *session* and wait until it is ``PAUSED``; the same as ``session.pause()``.
+
+        Args:
+            session: The session.
+            timeout: Seconds to wait.
+            poll_interval: Longest time between two looks at the state, in seconds.
+        """
+        return self._run(self._impl.pause(session._impl, timeout, poll_interval))
+
+    async def pause_async(
+        self, session: Session, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionPauseResult:
+        """Do the same as ``pause``, awaitable from any event loop."""
+        return await self._run_twin(self._impl.pause_async(session._impl, timeout, poll_interval))
+
+    def beta_pause(
+        self, session: Session, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionPauseResult:
+        """Do the same as ``session.beta_pause()``."""
+        return self._run(self._impl.beta_pause(session._impl, timeout, poll_interval))
+
+    def resume(
+        self, session: Session, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionResumeResult:
+        """Wake *session* and wait until it is ``RUNNING``; the same as ``session.resume()``.
+
+        Args:
+            session: The session.
+            timeout: Seconds to wait.
+            poll_interval: Longest time between two looks at the state, in seconds.
+        """
+        return self._run(self._impl.resume(session._impl, timeout, poll_interval))
+
+    async def resume_async(
+        self, session: Session, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionResumeResult:
+        """Do the same as ``resume``, awaitable from any event loop."""
+        return await self._run_twin(self._impl.resume_async(session._impl, timeout, poll_interval))
+
+    def beta_resume(
+        self, session: Session, timeout: float = 600, poll_interval: float = 2.0
+    ) -> SessionResumeResult:
+        """Do the same as ``session.beta_resume()``."""
+        return self._run(self._impl.beta_resume(session._impl, timeout, poll_interval))
 
     def close(self) -> None:
         """Close the client's connections; it cannot be used afterwards.
@@ -147,39 +236,4 @@ class AgentBay(Mirror[AsyncAgentBay]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._exit(exc_type, exc, traceback)
-
-
-class SessionScope(Mirror[AsyncSessionScope]):
-    """Creates a session on entry and deletes it on exit, whatever happens in between.
-
-    Args:
-        agent_bay: The client.
-        params: What to create; the service's defaults when ``None``.
-    """
-
-    def __init__(self, agent_bay: AgentBay, params: CreateSessionParams | None = None) -> None:
-        super().__init__(AsyncSessionScope(agent_bay._impl, params))
-
-    def __enter__(self) -> Session:
-        """Create the session.
-
-        Raises:
-            AgentBayError: there is none to be had.
-        """
-        from agentbay._sync.session import Session
-
-        return Session._wrap(self._enter(self._impl))
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Delete the session, also when the task is being cancelled.
-
-        Raises:
-            SessionError: it could not be deleted, and nothing else was raised.
-        """
         self._exit(exc_type, exc, traceback)

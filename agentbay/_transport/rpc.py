@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
+import attrs
 from attrs import field, frozen
 
+from agentbay._masking import mask_sensitive_data
 from agentbay._transport.deadline import Deadline
 from agentbay._version import __version__
-from agentbay._wire.envelope import Reply, read_error, read_reply
+from agentbay._wire.codec import lenient_converter, wire_name
+from agentbay._wire.envelope import Code, Reply, read_error, read_reply
 from agentbay._wire.request import API_VERSION, EncodedRequest, Request
 from agentbay.errors import AgentBayError
 
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from agentbay._transport.http import HttpPool, HttpResponse
 
 __all__ = ("Rpc", "Target")
+
+logger = logging.getLogger("agentbay.api")
 
 DataT = TypeVar("DataT")
 
@@ -71,24 +78,59 @@ class Rpc:
             ProtocolError: the answer cannot be understood.
         """
         target = await self._target()
-        encoded = request.encode(target.api_key)
-        response = await self._http.request(
-            "POST",
-            f"{target.base_url}/",
-            deadline=Deadline.after(self.timeout if timeout is None else timeout),
-            connect_timeout=connect_timeout,
-            headers={
-                "x-acs-version": API_VERSION,
-                "x-acs-action": encoded.action,
-                "Content-Type": "application/x-www-form-urlencoded",
-                "User-Agent": f"agentbay-sdk/{__version__} (Python)",
-            },
-            query=_common_query(encoded.action) | encoded.query,
-            body=_form_body(encoded),
+        encoded = _encode(request, target.api_key)
+        _log_call(request)
+        started = time.monotonic()
+        try:
+            response = await self._http.request(
+                "POST",
+                f"{target.base_url}/",
+                deadline=Deadline.after(self.timeout if timeout is None else timeout),
+                connect_timeout=connect_timeout,
+                headers={
+                    "x-acs-version": API_VERSION,
+                    "x-acs-action": encoded.action,
+                    "Content-Type": "application/x-www-form-urlencoded",
+                    "User-Agent": f"agentbay-sdk/{__version__} (Python)",
+                },
+                query=_common_query(encoded.action) | encoded.query,
+                body=_form_body(encoded),
+            )
+            if response.status >= _FIRST_ERROR_STATUS:
+                raise read_error(response.text, response.status, retry_after(response))
+            reply = read_reply(type(request), response.text, response.status)
+        except AgentBayError as exc:
+            seconds = time.monotonic() - started
+            logger.info("API Response: %s failed after %.3f s: %s", encoded.action, seconds, exc)
+            raise
+        logger.info(
+            "API Response: %s, RequestId=%s, Code=%s, %.3f s",
+            encoded.action,
+            reply.request_id,
+            reply.code or Code.OK,
+            time.monotonic() - started,
         )
-        if response.status >= _FIRST_ERROR_STATUS:
-            raise read_error(response.text, response.status, retry_after(response))
-        return read_reply(type(request), response.text, response.status)
+        return reply
+
+
+def _log_call(request: Request[DataT]) -> None:
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    # Fields left out of repr are secret, or the user's own data.
+    shown = {
+        wire_name(type(request), field.name): getattr(request, field.name)
+        for field in attrs.fields(type(request))
+        if field.repr and getattr(request, field.name) is not None
+    }
+    values = mask_sensitive_data(lenient_converter.unstructure(shown))
+    logger.debug("API Call: %s, %s", request.action(), values)
+
+
+def _encode(request: Request[DataT], api_key: str) -> EncodedRequest:
+    try:
+        return request.encode(api_key)
+    except (TypeError, ValueError) as exc:
+        raise AgentBayError(f"A parameter of {request.action()} cannot be sent: {exc}") from exc
 
 
 def _form_body(encoded: EncodedRequest) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from attrs import field, frozen
 
 from agentbay._wire.codec import JsonText, WireObject
+from agentbay._wire.persistence import PersistenceItem
 from agentbay._wire.request import Request, SuccessRule
 
 __all__ = (
@@ -19,17 +20,25 @@ __all__ = (
     "CreatedSession",
     "DeleteSessionAsync",
     "DesktopInfo",
+    "GetLabel",
+    "GetLink",
     "GetMcpResource",
     "GetSession",
     "GetSessionDetail",
+    "LabelData",
+    "LinkData",
     "ListMcpTools",
     "ListSession",
+    "PauseSessionAsync",
+    "RefreshSessionIdleTime",
     "ReleaseMcpSession",
     "ResourceData",
+    "ResumeSessionAsync",
     "SdkStats",
     "SessionData",
     "SessionDetail",
     "SessionListing",
+    "SetLabel",
     "ToolListing",
     "ToolPayload",
 )
@@ -110,7 +119,7 @@ class CreateMcpSession(Request[CreatedSession]):
     image_id: str | None = None
     labels: dict[str, str] | None = None
     context_id: str | None = None
-    persistence_data_list: list[dict[str, Any]] | None = None
+    persistence_data_list: list[PersistenceItem] | None = None
     session_id: str | None = None
     external_user_id: str | None = None
     timeout: int | None = None
@@ -238,6 +247,80 @@ class ReleaseMcpSession(Request[None]):
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
 
     session_id: str
+
+
+@frozen(kw_only=True)
+class PauseSessionAsync(Request[None]):
+    """Start to freeze a session; it is ``PAUSING`` when the reply arrives."""
+
+    session_id: str
+
+
+@frozen(kw_only=True)
+class ResumeSessionAsync(Request[None]):
+    """Start to wake a frozen session; it is ``RESUMING`` when the reply arrives."""
+
+    session_id: str
+
+
+@frozen(kw_only=True)
+class RefreshSessionIdleTime(Request[None]):
+    """Restart a session's idle timer."""
+
+    session_id: str
+
+
+@frozen(kw_only=True)
+class SetLabel(Request[None]):
+    """Replace the labels of a session."""
+
+    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
+    json_text = {"labels": JsonText.ASCII}
+
+    session_id: str
+    labels: dict[str, str]
+
+
+@frozen(kw_only=True)
+class LabelData(WireObject):
+    """What ``GetLabel`` gives back."""
+
+    json_text = {"labels": JsonText.ASCII}
+
+    labels: dict[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class GetLabel(Request[LabelData]):
+    """Ask for the labels of a session."""
+
+    data_type: ClassVar[Any] = LabelData
+    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
+
+    session_id: str
+    max_results: int | None = None
+    next_token: str | None = None
+
+
+@frozen(kw_only=True)
+class LinkData(WireObject):
+    """What ``GetLink`` gives back."""
+
+    url: str = field(default="", repr=False)
+
+
+@frozen(kw_only=True)
+class GetLink(Request[LinkData]):
+    """Ask for a URL by which something inside a session can be reached."""
+
+    data_type: ClassVar[Any] = LinkData
+    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
+
+    session_id: str
+    protocol_type: str | None = None
+    """``https`` or ``wss``; the latter when absent."""
+    port: int | None = None
+    option: str | None = None
 
 
 @frozen(kw_only=True)

@@ -91,7 +91,10 @@ def _normalised(cls: type[WireObject], value: Any) -> dict[str, Any]:
         name = wire_name(cls, field)
         text = present.get(name)
         if isinstance(text, str):
-            present[name] = json.loads(text) if text.strip() else None
+            try:
+                present[name] = json.loads(text) if text.strip() else None
+            except ValueError as exc:
+                raise TypeError(f"{name} must be JSON: {exc}") from exc
             if present[name] is None:
                 del present[name]
     return present

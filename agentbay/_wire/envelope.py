@@ -27,6 +27,7 @@ __all__ = (
     "SESSION_NOT_FOUND",
     "Code",
     "Reply",
+    "malformed_part",
     "read_error",
     "read_reply",
     "service_error",
@@ -52,6 +53,7 @@ class Code:
     HOST_REFUSED = "HostNotAllowed"
     TOO_LARGE = "RequestTooLarge"
     WRONG_STATE = "InvalidSessionState"
+    PORT_UNREACHABLE = "PortUnreachable"
     THROTTLED = "Throttling"
     UNAVAILABLE = "ServiceUnavailable"
     INTERNAL = "InternalError"
@@ -208,8 +210,20 @@ def _read_data(request: type[Request[DataT]], data: Any, what: str, request_id: 
     try:
         return structure(lenient_converter, data, request.data_type, f"{what} (Data)")
     except ProtocolError as exc:
+        exc.path = tuple(problem.replace(" @ $", " @ $.Data", 1) for problem in exc.path)
         exc.request_id = request_id
         raise
+
+
+def malformed_part(error: BaseException) -> str:
+    """Return which part of an answer is no object: ``body``, ``Data``, or none."""
+    problems = error.path if isinstance(error, ProtocolError) else ()
+    for problem in problems:
+        if problem.endswith(" @ $.Data"):
+            return "Data"
+        if problem.startswith("expected an object") and problem.endswith(" @ $"):
+            return "body"
+    return ""
 
 
 def _refusal(rule: SuccessRule, outer: _Envelope) -> ServiceError | None:

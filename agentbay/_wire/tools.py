@@ -30,6 +30,7 @@ __all__ = (
     "CreateDirectory",
     "DirectoryLine",
     "GetFileInfo",
+    "GetMetrics",
     "ListDirectory",
     "ReadFile",
     "Shell",
@@ -321,6 +322,14 @@ class GetFileInfo(FileTool):
             f"{name}: {str(value).lower() if isinstance(value, bool) else value}"
             for name, value in facts.items()
         )
+
+
+@frozen(kw_only=True)
+class GetMetrics(Tool):
+    """Return how much processor, memory, disk and network a session uses, as a JSON object."""
+
+    tool_name = "get_metrics"
+    server = "wuying_system"
 
 
 def _fact(value: str) -> bool | int | float | str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from agentbay.errors import ServiceError
 
-__all__ = ("check_api_key", "check_origin", "check_token", "is_loopback")
+__all__ = ("check_api_key", "check_origin", "check_token", "is_loopback", "is_token")
 
 _SCHEME = "Bearer "
 
@@ -59,13 +59,18 @@ def check_token(given: Sequence[object], token: str) -> None:
         ServiceError: There is none, or one of them is another one.
     """
     present = [value for value in given if value is not None]
-    if not present or not all(isinstance(v, str) and _equal(v, token) for v in present):
+    if not present or not all(is_token(value, token) for value in present):
         problem = "is wrong" if present else "is missing"
         raise service_error(
             Code.INVALID_TOKEN,
             f"The session's token {problem}. CreateMcpSession and GetSession return it.",
             http_status=401,
         )
+
+
+def is_token(given: object, token: str) -> bool:
+    """Return whether *given* is *token*, in constant time."""
+    return isinstance(given, str) and _equal(given, token)
 
 
 def _equal(given: str, expected: str) -> bool:

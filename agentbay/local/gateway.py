@@ -16,14 +16,16 @@ from attrs import evolve
 
 from agentbay._wire.actions import ToolPayload
 from agentbay._wire.codec import lenient_converter
-from agentbay._wire.envelope import Code, service_error, write_error, write_reply
+from agentbay._wire.envelope import Code, service_error, write_reply
 from agentbay._wire.request import REQUESTS, MissingParameterError, Request
-from agentbay.errors import ProtocolError, ServiceError
-from agentbay.local.auth import check_api_key, check_origin, check_token
+from agentbay.errors import NotFoundError, ProtocolError, ServiceError
+from agentbay.local.answers import error_answer, json_answer
+from agentbay.local.auth import check_api_key, check_origin, check_token, is_token
 from agentbay.local.handlers.registry import Call, Services, handled_actions, handler_of
 from agentbay.local.ids import new_request_id
 from agentbay.local.notices import Once
 from agentbay.local.parameters import merged_parameters
+from agentbay.local.relay import admit
 from agentbay.local.sessions import refuse_stopping
 from agentbay.local.tasks import InFlight
 from agentbay.local.tools.call import call_tool
@@ -39,8 +41,6 @@ __all__ = ("MAX_BODY_BYTES", "Gateway")
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
-_HOST_ID = "agentbay.local"
-_CONTENT_TYPE = "application/json;charset=utf-8"
 # Of every action, so no request class lists them.
 _COMMON_PARAMETERS = frozenset(
     {"Action", "Authorization", "Format", "SignatureNonce", "Timestamp", "Version"}
@@ -67,6 +67,7 @@ class Gateway:
         application.router.add_post(
             "/link/{session_id}/callTool", self._answering(self._handle_link)
         )
+        application.router.add_get("/link/{session_id}", self._answering(self._handle_default_link))
         application.router.add_route("*", "/{path:.*}", self._answering(self._handle_other))
         return application
 
@@ -115,7 +116,7 @@ class Gateway:
         try:
             reply = await handler(call, _decode(kind, parameters))
             reply = evolve(reply, request_id=request_id)
-            response = _json(write_reply(kind, reply))
+            response = json_answer(write_reply(kind, reply))
             # Sent from here, to learn whether there still is somebody to send it to.
             await response.prepare(request)
             await response.write_eof()
@@ -142,12 +143,31 @@ class Gateway:
             # Of an HTTP error on this route clients show the status only.
             payload = ToolPayload.of_text(exc.detail, is_error=True)
         result = lenient_converter.unstructure(payload)
-        return _json(
+        return json_answer(
             {
                 "code": Code.OK,
                 "success": True,
                 "requestId": _link_text(body, "requestId") or request_id,
                 "data": json.dumps({"result": result}, ensure_ascii=False),
+            }
+        )
+
+    async def _handle_default_link(
+        self, request: web.Request, request_id: str
+    ) -> web.StreamResponse:
+        """Say how the session is: what its default link leads to, in a browser for example."""
+        try:
+            session = self._services.sessions.get(request.match_info["session_id"])
+        except NotFoundError as exc:
+            raise service_error(Code.SESSION_NOT_FOUND, exc.detail, http_status=404) from exc
+        token = request.headers.get("X-Access-Token") or request.query.get("token")
+        admit(session, has_token=is_token(token, session.token))
+        return json_answer(
+            {
+                "code": Code.OK,
+                "success": True,
+                "requestId": request_id,
+                "data": {"sessionId": session.id, "status": session.state.value},
             }
         )
 
@@ -185,7 +205,7 @@ class Gateway:
                 logger.warning("%s has no parameter %.100r; it is ignored", kind.action(), name)
 
     def _error(self, error: ServiceError, request_id: str) -> web.Response:
-        response = _json(write_error(error, request_id, _HOST_ID), status=error.http_status or 400)
+        response = error_answer(error, request_id)
         if self._draining:
             response.force_close()
         return response
@@ -254,12 +274,3 @@ def _link_arguments(body: dict[str, Any]) -> dict[str, Any]:
     if arguments and not isinstance(arguments, dict):
         raise service_error(Code.INVALID_PARAMETER, "args must be an object", http_status=400)
     return arguments or {}
-
-
-def _json(value: dict[str, Any], status: int = 200) -> web.Response:
-    try:
-        body = json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        # Names of files that are not UTF-8 hold lone surrogates, which only escapes can carry.
-        body = json.dumps(value).encode()
-    return web.Response(body=body, status=status, headers={"Content-Type": _CONTENT_TYPE})

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_IMAGE = "linux_latest"
 
-_BASE_SERVERS = frozenset({"wuying_shell", "wuying_filesystem"})
+_BASE_SERVERS = frozenset({"wuying_shell", "wuying_filesystem", "wuying_system"})
 
 
 @frozen

@@ -20,12 +20,13 @@ from agentbay.local.failures import LocalRuntimeError
 from agentbay.local.gateway import MAX_BODY_BYTES, Gateway
 from agentbay.local.handlers.registry import Services
 from agentbay.local.ids import new_api_key
+from agentbay.local.links import Links
 from agentbay.local.sandbox.base import Limits, Network
 from agentbay.local.sandbox.bubblewrap import Bubblewrap
 from agentbay.local.sandbox.unisolated import Unisolated
 from agentbay.local.sessions import SessionTable
 from agentbay.local.store import Store
-from agentbay.local.tls import make_tls_context
+from agentbay.local.tls import Authority
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -162,9 +163,10 @@ class LocalRuntime:
         """Start the parts; the order in which they go onto *stack* is that of the way back."""
         data = await anyio.to_thread.run_sync(DataDir.open, self._data_dir)
         stack.push_async_callback(anyio.to_thread.run_sync, data.close)
-        tls = None
+        authority, tls = None, None
         if self._tls:
-            tls = await anyio.to_thread.run_sync(make_tls_context, data.ca_file)
+            authority = await anyio.to_thread.run_sync(Authority, data.ca_file)
+            tls = authority.context()
         store = await Store.open(data.database)
         stack.push_async_callback(store.close)
         listener = stack.enter_context(_listen(self._host, self._port))
@@ -177,8 +179,11 @@ class LocalRuntime:
             limits=self._limits,
             warm=self._warm,
         )
+        links = Links(authority)
         gateway = Gateway(
-            Services(sessions, store, endpoint), self.api_key, max_body_bytes=self._max_body_bytes
+            Services(sessions, store, links, endpoint),
+            self.api_key,
+            max_body_bytes=self._max_body_bytes,
         )
         runner = web.AppRunner(
             gateway.application(),
@@ -190,7 +195,8 @@ class LocalRuntime:
         await runner.setup()
         stack.push_async_callback(sessions.close)
         await sessions.open()
-        running = _Running(endpoint, data, sessions, gateway, runner, listener)
+        stack.push_async_callback(links.close)
+        running = _Running(endpoint, data, sessions, links, gateway, runner, listener)
         stack.push_async_callback(running.drain)
         await web.SockSite(runner, listener, ssl_context=tls, backlog=_BACKLOG).start()
         return running
@@ -224,6 +230,7 @@ class LocalRuntime:
         """
         if self._running is not None:
             self._running.listener.close()
+            self._running.links.abandon()
             self._running.data.abandon()
 
 
@@ -234,6 +241,7 @@ class _Running:
     endpoint: str
     data: DataDir
     sessions: SessionTable
+    links: Links
     gateway: Gateway
     runner: web.AppRunner
     listener: socket.socket

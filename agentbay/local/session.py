@@ -14,13 +14,14 @@ from agentbay._wire.envelope import Code, service_error
 from agentbay.local.ids import new_id, new_token
 from agentbay.local.images import Image
 from agentbay.local.sandbox.base import Sandbox
-from agentbay.local.states import EndReason, State
+from agentbay.local.states import PAUSED_STATES, EndReason, State
 from agentbay.local.store import SessionRecord
 from agentbay.local.tools.registry import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agentbay.errors import ServiceError
 
 __all__ = ("Lifetime", "NewSession", "Session")
 
@@ -30,8 +31,8 @@ class Lifetime:
     """When a session is ended without being asked; ``None`` means never.
 
     Attributes:
-        idle_seconds: After so long without a tool call.
-        max_seconds: So long after its creation.
+        idle_seconds: After so long without a tool call; time while it is paused does not count.
+        max_seconds: So long after its creation, also while it is paused.
     """
 
     idle_seconds: float | None = None
@@ -64,6 +65,7 @@ class Session:
     ended: asyncio.Event = field(factory=asyncio.Event, repr=False)
     _born: float = field(factory=time.monotonic)
     _last_used: float = field(factory=time.monotonic)
+    _paused_at: float | None = None
     _calls: int = 0
 
     @property
@@ -91,24 +93,44 @@ class Session:
             ServiceError: Its state does not allow that.
         """
         if self.state is not State.RUNNING:
-            raise service_error(
-                Code.WRONG_STATE,
-                f"Session {self.id} is {self.state.value}; tools need a RUNNING session",
-                http_status=400,
-            )
+            advice = "; resume it first" if self.state in PAUSED_STATES else ""
+            raise self.wrong_state(f"tools need a RUNNING session{advice}")
         self._calls += 1
         try:
             yield Workplace(self.sandbox, self.sandbox.spec.limits)
         finally:
             self._calls -= 1
-            self._last_used = time.monotonic()
+            self.touch()
+
+    def wrong_state(self, problem: str) -> ServiceError:
+        """Return the service's error for what cannot be done in the present state."""
+        return service_error(
+            Code.WRONG_STATE,
+            f"Session {self.id} is {self.state.value}: {problem}",
+            http_status=400,
+        )
+
+    def touch(self) -> None:
+        """Restart its idle clock."""
+        self._last_used = time.monotonic()
+
+    def stop_idle_clock(self) -> None:
+        """Let no idle time pass from now on."""
+        self._paused_at = time.monotonic()
+
+    def continue_idle_clock(self) -> None:
+        """Let idle time pass again, on top of what had passed when it was stopped."""
+        if self._paused_at is not None:
+            idle = max(self._paused_at - self._last_used, 0.0)
+            self._last_used = time.monotonic() - idle
+            self._paused_at = None
 
     def deadline(self, now: float) -> tuple[float, EndReason] | None:
         """Return when it is overdue as things stand at *now*, and for what reason."""
         deadlines = []
         if self.lifetime.max_seconds is not None:
             deadlines.append((self._born + self.lifetime.max_seconds, EndReason.MAX_RUNTIME))
-        if self.lifetime.idle_seconds is not None:
+        if self.lifetime.idle_seconds is not None and self._paused_at is None:
             last_used = now if self._calls else self._last_used
             deadlines.append((last_used + self.lifetime.idle_seconds, EndReason.IDLE))
         return min(deadlines, key=lambda found: found[0], default=None)

@@ -15,10 +15,11 @@ from agentbay.local.images import DEFAULT_IMAGE
 from agentbay.local.pool import WarmPool
 from agentbay.local.sandbox.base import SandboxError, SandboxSpec
 from agentbay.local.session import NewSession, Session
-from agentbay.local.states import ENDED, EndReason, State
+from agentbay.local.states import ENDED, PAUSED_STATES, EndReason, State
 from agentbay.local.tasks import BackgroundTasks, InFlight
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from agentbay.errors import ServiceError
@@ -165,6 +166,70 @@ class SessionTable:
             raise session_not_found()
         return session
 
+    async def set_labels(self, session: Session, labels: Mapping[str, str]) -> None:
+        """Replace the labels of *session*."""
+        await self._store.set_labels(session.id, labels)
+        session.labels = labels
+
+    def begin_pause(self, session: Session) -> None:
+        """Begin to freeze *session*; it is PAUSING when this returns, if it was RUNNING.
+
+        Raises:
+            ServiceError: It is waking up or ending.
+        """
+        if session.state in PAUSED_STATES:
+            return
+        if session.state is not State.RUNNING:
+            raise session.wrong_state("only a RUNNING session can be paused")
+        session.state = State.PAUSING
+        session.stop_idle_clock()
+        self._tasks.spawn(self._pause(session), f"pause {session.id}")
+
+    def begin_resume(self, session: Session) -> None:
+        """Begin to wake *session*; it is RESUMING when this returns, if it was PAUSED.
+
+        Raises:
+            ServiceError: It is still being paused, or ending.
+        """
+        if session.state in (State.RUNNING, State.RESUMING):
+            return
+        if session.state is not State.PAUSED:
+            raise session.wrong_state("only a PAUSED session can be resumed")
+        session.state = State.RESUMING
+        self._tasks.spawn(self._resume(session), f"resume {session.id}")
+
+    async def _pause(self, session: Session) -> None:
+        await self._store.set_state(session.id, State.PAUSING)
+        try:
+            await session.sandbox.freeze()
+        except SandboxError as exc:
+            await self._settle(session, State.PAUSING, State.RUNNING, exc)
+        else:
+            await self._settle(session, State.PAUSING, State.PAUSED)
+
+    async def _resume(self, session: Session) -> None:
+        await self._store.set_state(session.id, State.RESUMING)
+        try:
+            await session.sandbox.thaw()
+        except SandboxError as exc:
+            await self._settle(session, State.RESUMING, State.PAUSED, exc)
+        else:
+            await self._settle(session, State.RESUMING, State.RUNNING)
+
+    async def _settle(
+        self, session: Session, before: State, after: State, error: SandboxError | None = None
+    ) -> None:
+        """Finish a change of state, unless the session has begun to end meanwhile."""
+        if session.state is not before:
+            return
+        if error is not None:
+            logger.error("Session %s is %s again: %s", session.id, after.value, error)
+        session.state = after
+        if after is State.RUNNING:
+            session.continue_idle_clock()
+            self._deadlines_changed.set()
+        await self._store.set_state(session.id, after)
+
     def begin_end(self, session: Session, reason: EndReason) -> None:
         """Begin to end *session*; it is DELETING when this returns. Once is enough."""
         if session.state in (State.DELETING, ENDED):
@@ -203,7 +268,7 @@ class SessionTable:
         """End overdue sessions.
 
         Use moves deadlines only further away, so it is enough to look again at the one that was
-        next; only a new session can bring an earlier one.
+        next; only a session that is new, or resumed, can bring an earlier one.
         """
         while True:
             self._deadlines_changed.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ("ENDED", "EndReason", "State")
+__all__ = ("ENDED", "PAUSED_STATES", "EndReason", "State")
 
 
 class State(Enum):
@@ -20,6 +20,10 @@ class State(Enum):
 
 ENDED = State.FINISH
 """The last state; only a record is left."""
+
+
+PAUSED_STATES = frozenset({State.PAUSING, State.PAUSED})
+"""Those that a resume leads out of."""
 
 
 class EndReason(Enum):

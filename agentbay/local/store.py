@@ -172,10 +172,16 @@ class Store:
                     record.created_at,
                 ),
             )
-            database.executemany(
-                "INSERT INTO labels (session_id, key, value) VALUES (?, ?, ?)",
-                [(record.session_id, key, value) for key, value in record.labels.items()],
-            )
+            _add_labels(database, record.session_id, record.labels)
+
+        await self._transaction(write)
+
+    async def set_labels(self, session_id: str, labels: Mapping[str, str]) -> None:
+        """Replace the labels of a session."""
+
+        def write(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM labels WHERE session_id = ?", (session_id,))
+            _add_labels(database, session_id, labels)
 
         await self._transaction(write)
 
@@ -318,6 +324,13 @@ def _forget(database: sqlite3.Connection, now: float) -> None:
         "SELECT seq FROM sessions WHERE ended_at IS NOT NULL "
         "ORDER BY ended_at DESC LIMIT -1 OFFSET ?)",
         (now - KEEP_ENDED_SECONDS, KEEP_ENDED_SESSIONS),
+    )
+
+
+def _add_labels(database: sqlite3.Connection, session_id: str, labels: Mapping[str, str]) -> None:
+    database.executemany(
+        "INSERT INTO labels (session_id, key, value) VALUES (?, ?, ?)",
+        [(session_id, key, value) for key, value in labels.items()],
     )
 
 

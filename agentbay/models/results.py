@@ -16,10 +16,26 @@ from agentbay.errors import AgentBayError, ProtocolError, ServiceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("ApiResponse", "BaseResult", "BoolResult", "OperationResult", "Outcome")
+__all__ = (
+    "ApiResponse",
+    "BaseResult",
+    "BoolResult",
+    "OperationResult",
+    "Outcome",
+    "extract_request_id",
+)
 
 ResultT = TypeVar("ResultT", bound="Outcome")
 T = TypeVar("T")
+
+
+def _shown(data: object) -> str:
+    """Return ``repr(data)``; of a URL only its origin, for the rest may let anybody in."""
+    if isinstance(data, str) and "://" in data:
+        scheme, _, rest = data.partition("://")
+        host = rest.split("/")[0].split("?")[0].rpartition("@")[2]
+        return repr(f"{scheme}://{host}/...")
+    return repr(data)
 
 
 @define
@@ -109,7 +125,7 @@ class OperationResult(ApiResponse, Outcome, Generic[T]):
     """The outcome of an operation that gives back *data*."""
 
     success: bool = False
-    data: T | None = None
+    data: T | None = field(default=None, repr=_shown)
     error_message: str = ""
     code: str = ""
     message: str = ""
@@ -133,3 +149,22 @@ class BoolResult(ApiResponse, Outcome):
         """Return the answer, or raise the error of a failed result."""
         self.raise_for_error()
         return self.data
+
+
+def extract_request_id(response: object) -> str:
+    """Return the request id in the body of a raw *response* of the service; never raise.
+
+    Args:
+        response: Anything whose ``to_map()`` returns ``{"body": {"RequestId": ...}}``.
+
+    Returns:
+        The id, or nothing where there is none.
+    """
+    to_map = getattr(response, "to_map", None)
+    try:
+        answer = to_map() if callable(to_map) else None
+    except Exception:  # noqa: BLE001 - a foreign object; without an answer there is no id
+        return ""
+    body = answer.get("body") if isinstance(answer, dict) else None
+    found = body.get("RequestId") if isinstance(body, dict) else None
+    return found if isinstance(found, str) else ""

@@ -6,11 +6,24 @@ from collections.abc import Mapping, Sequence
 
 from attrs import Attribute, define, field, setters
 
+from agentbay.models.browser_context import BrowserContext
+from agentbay.models.context_mount import BetaContextMount
+from agentbay.models.context_sync import ContextSync
+from agentbay.models.extra_configs import ExtraConfigs
+
 __all__ = ("CreateSessionParams", "LifecyclePolicy", "ListSessionParams")
 
 
 def _labels(value: Mapping[str, str] | None) -> dict[str, str]:
     return dict(value or {})
+
+
+def _syncs(value: Sequence[ContextSync] | None) -> list[ContextSync]:
+    return list(value or ())
+
+
+def _mounts(value: Sequence[BetaContextMount] | None) -> list[BetaContextMount]:
+    return list(value or ())
 
 
 def _text(value: str | None) -> str:
@@ -70,9 +83,14 @@ class CreateSessionParams:
         idle_release_timeout: Seconds without use after which the session is released.
             Superseded by *lifecycle_policy*, with which it cannot be combined.
         lifecycle_policy: When the session ends by itself; the service's default when ``None``.
+        context_syncs: Contexts that are copied into the session, and back. Those that
+            *browser_context* needs are appended.
+        beta_context_mounts: Contexts that are mounted into the session.
+        browser_context: The browser profile to use.
         policy_id: Id of a policy defined in the service's console.
         beta_network_id: Network to bind the session to.
         enable_browser_replay: Whether to record the browser; the service's default when ``None``.
+        extra_configs: Settings that only some images understand.
         framework: Name of the calling framework, for the service's statistics only.
         load_skills: Load skills into the session.
         skill_names: Which skills; all when ``None``. Only used with *load_skills*.
@@ -86,15 +104,28 @@ class CreateSessionParams:
     image_id: str | None = None
     idle_release_timeout: int | None = field(default=None, kw_only=True)
     lifecycle_policy: LifecyclePolicy | None = field(default=None, kw_only=True)
+    context_syncs: list[ContextSync] = field(factory=list, kw_only=True, converter=_syncs)
+    beta_context_mounts: list[BetaContextMount] = field(
+        factory=list, kw_only=True, converter=_mounts
+    )
+    browser_context: BrowserContext | None = field(default=None, kw_only=True)
     policy_id: str | None = field(default=None, kw_only=True)
     beta_network_id: str | None = field(default=None, kw_only=True)
     enable_browser_replay: bool | None = field(default=None, kw_only=True)
+    extra_configs: ExtraConfigs | None = field(default=None, kw_only=True)
     framework: str = field(default="", kw_only=True, converter=_text)
     load_skills: bool | None = field(default=None, kw_only=True)
     skill_names: Sequence[str] | None = field(default=None, kw_only=True)
     is_vpc: bool = field(default=False, kw_only=True, converter=bool)
 
     def __attrs_post_init__(self) -> None:
+        if self.browser_context is not None:
+            self.context_syncs += self.browser_context.get_extension_context_syncs()
+            fingerprint = self.browser_context.get_fingerprint_context_sync()
+            self.context_syncs += [fingerprint] if fingerprint is not None else []
+        self._check_idle_release_timeout()
+
+    def _check_idle_release_timeout(self) -> None:
         seconds: object = self.idle_release_timeout
         if seconds is None:
             return

@@ -9,13 +9,15 @@ import pytest
 
 from tests.api.source import PACKAGE, Import, all_imports, imports_of, layer_of, source_files
 
-SHARED = {"_version", "errors", "config", "models"}
+SHARED = {"_masking", "_version", "errors", "config", "models"}
 
 # What each part of the package may import of the others ("agentbay": the public names).
 MAY_IMPORT: dict[str, set[str]] = {
     "_version": set(),
+    "_masking": set(),
     "errors": set(),
     "config": {"_version", "errors"},
+    "logs": {"_masking"},
     "models": {"errors"},
     "_wire": {"errors", "models"},
     "_transport": {*SHARED, "_wire"},
@@ -23,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_portal": {"errors"},
     "_sync": {*SHARED, "_async", "_portal"},
     "local": {"_version", "errors", "models", "_wire"},
-    "agentbay": {*SHARED, "_async", "_sync"},
+    "agentbay": {*SHARED, "logs", "_async", "_sync"},
     "cli": {"agentbay", "config", "errors", "models", "local"},
     "testing": {"agentbay", "config", "errors", "models", "local"},
     "__main__": {"cli"},

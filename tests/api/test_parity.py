@@ -48,4 +48,5 @@ def test_members_agree(name: str) -> None:
         mine, original = function_of(value), function_of(other)
         assert str(inspect.signature(mine)) == renamed(str(inspect.signature(original)))
         assert inspect.getdoc(mine) == renamed(inspect.getdoc(original) or "")
-        assert not inspect.iscoroutinefunction(mine)
+        is_twin = getattr(original, "awaitable_twin", False)
+        assert inspect.iscoroutinefunction(mine) == is_twin

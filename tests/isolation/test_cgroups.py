@@ -65,13 +65,14 @@ def test_version_2_takes_the_nearest_group_that_hands_both_down(tmp_path: Path) 
     assert find_hierarchies(line, own) == [Hierarchy(user, mount, 2, BOTH)]
 
 
-def test_version_2_that_hands_nothing_down_is_of_no_use(tmp_path: Path) -> None:
+def test_version_2_that_hands_nothing_down_can_be_frozen(tmp_path: Path) -> None:
     mount = group(tmp_path / "cgroup", "cpu")
-    group(mount / "own")
-    assert find_hierarchies(mount_line(mount, "cgroup2", "x"), "0::/own\n") == []
+    own = group(mount / "own")
+    found = find_hierarchies(mount_line(mount, "cgroup2", "x"), "0::/own\n")
+    assert found == [Hierarchy(own, mount, 2, frozenset())]
 
 
-def test_hybrid_systems_use_version_1(tmp_path: Path) -> None:
+def test_hybrid_systems_use_version_1_for_limits(tmp_path: Path) -> None:
     unified = group(tmp_path / "unified")
     (tmp_path / "memory").mkdir()
     lines = [
@@ -79,7 +80,10 @@ def test_hybrid_systems_use_version_1(tmp_path: Path) -> None:
         mount_line(unified, "cgroup2", "x"),
     ]
     found = find_hierarchies("\n".join(lines), "2:memory:/\n0::/\n")
-    assert [hierarchy.controllers for hierarchy in found] == [frozenset({"memory"})]
+    assert [(each.version, each.controllers) for each in found] == [
+        (1, frozenset({"memory"})),
+        (2, frozenset()),
+    ]
 
 
 @pytest.mark.parametrize(

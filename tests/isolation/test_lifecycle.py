@@ -253,7 +253,7 @@ RUNTIME = """
     from agentbay.local.sandbox.bubblewrap import Bubblewrap
     from agentbay.local.sandbox.unisolated import Unisolated
 
-    async def main(root, kind):
+    async def main(root, kind, state):
         isolation = Bubblewrap() if kind == "bubblewrap" else Unisolated()
         sandbox = await isolation.start(SandboxSpec(id="orphan", root=Path(root)))
         command = '''
@@ -265,6 +265,8 @@ RUNTIME = """
         '''
         params = {"command": command, "timeout_ms": 5000}
         reply = await sandbox.call("shell", params, timeout=10)
+        if state == "paused":
+            await sandbox.freeze()
         print(reply.blobs["stdout"].decode(), flush=True)
         await sandbox.call("shell", {"command": "sleep 1000", "timeout_ms": 10**6}, timeout=1000)
 
@@ -272,11 +274,12 @@ RUNTIME = """
 """
 
 
+@pytest.mark.parametrize("state", ["running", "paused"])
 @pytest.mark.parametrize("kind", ["bubblewrap", "none"])
-async def test_killing_the_runtime_ends_everything(tmp_path: Path, kind: str) -> None:
+async def test_killing_the_runtime_ends_everything(tmp_path: Path, kind: str, state: str) -> None:
     root = tmp_path / "root"
     script = textwrap.dedent(RUNTIME)
-    with program(sys.executable, "-c", script, str(root), kind) as runtime:
+    with program(sys.executable, "-c", script, str(root), kind, state) as runtime:
         assert runtime.stdout is not None
         mark = runtime.stdout.readline().strip()
         # Without a PID namespace the daemons are children of somebody else by now.

@@ -16,7 +16,9 @@ import pytest
 
 from agentbay.local import LocalRuntime
 from agentbay.local.images import resolve_image
+from agentbay.local.sandbox.families import Process, look_at
 from agentbay.local.session import Lifetime, NewSession, Session
+from tests.isolation.processes import descendants
 from tests.local.wire import DEADLINE, Started, Wire, connection_to, until, wire_to
 
 GONE = (400, "InvalidMcpSession.NotFound")
@@ -233,6 +235,62 @@ async def test_an_idle_session_is_released() -> None:
             detail = (await wire.action("GetSessionDetail", query=query)).data
             assert (detail["Status"], detail["EndReason"]) == ("FINISH", "IdleTimeout")
         assert await wire.status(kept.id) == "RUNNING"
+
+
+async def test_only_use_restarts_the_idle_clock(
+    runtime_and_wire: tuple[LocalRuntime, Wire],
+) -> None:
+    runtime, wire = runtime_and_wire
+    asked = await wire.create({"Timeout": "1"})
+    refreshed = await wire.create({"Timeout": "1"})
+    ends = runtime.sessions.get(asked.id).ended
+    while not ends.is_set():
+        for session in (asked, refreshed):
+            await wire.action("GetSession", {"SessionId": session.id})
+            await wire.action("GetSessionDetail", query={"SessionId": session.id})
+            await wire.action("GetLabel", {"SessionId": session.id})
+        answer = await wire.action("RefreshSessionIdleTime", {"SessionId": refreshed.id})
+        assert answer.status == 200, answer.body
+        with anyio.move_on_after(0.1):
+            await ends.wait()
+    assert await wire.status(refreshed.id) == "RUNNING"
+    await ended(runtime, refreshed.id)
+
+
+def still_there(process: Process) -> bool:
+    found = look_at(process.pid)
+    return found is not None and found.started == process.started
+
+
+async def test_a_hundred_idle_sessions_are_gone_with_their_processes() -> None:
+    count, idle, allowed = 100, 1.0, 3.0
+    async with LocalRuntime(network="none") as runtime:
+        lifetime = Lifetime(idle_seconds=60)
+        sessions: list[Session] = []
+
+        async def create() -> None:
+            new = NewSession(image=resolve_image(None), lifetime=lifetime)
+            sessions.append(await runtime.sessions.create(new))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(count):
+                group.start_soon(create)
+        processes = [
+            look_at(pid)
+            for session in sessions
+            for pid in (session.sandbox.pid, *descendants(session.sandbox.pid))
+        ]
+        assert len(processes) >= 3 * count
+        # All of them expire at the same moment, which they do not when made one by one.
+        for session in sessions:
+            session.lifetime = Lifetime(idle_seconds=idle)
+            session.touch()
+        await runtime.sessions.create(NewSession(image=resolve_image(None)))
+        with anyio.fail_after(idle + allowed):
+            for session in sessions:
+                await session.ended.wait()
+        assert len(runtime.sessions) == 1
+        assert [process for process in processes if process and still_there(process)] == []
 
 
 async def test_the_units_of_the_lifetime(runtime_and_wire: tuple[LocalRuntime, Wire]) -> None:

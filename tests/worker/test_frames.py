@@ -14,12 +14,14 @@ from agentbay.local.worker.frames import (
     CHUNK_BYTES,
     MAX_HEADER_BYTES,
     MAX_MESSAGE_BYTES,
+    WINDOW_BYTES,
     Decoder,
     Frame,
     FrameError,
     Kind,
     Message,
     MessageTooLargeError,
+    Receipts,
     batches,
     blob_frames,
     call_frames,
@@ -143,6 +145,20 @@ def test_a_message_is_bounded() -> None:
         message.add(chunk)
     with pytest.raises(MessageTooLargeError):
         message.add(Frame(Kind.DATA, 1, {"blob": ""}, b"x"))
+
+
+@given(st.lists(st.integers(0, WINDOW_BYTES), max_size=50))
+def test_receipts_give_back_what_was_used_and_no_more(sizes: list[int]) -> None:
+    receipts = Receipts()
+    given = [receipts.take(size) for size in sizes]
+    assert 0 <= sum(sizes) - sum(given) < WINDOW_BYTES // 2
+    assert all(size == 0 or size >= WINDOW_BYTES // 2 for size in given)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2**31, 1.5, "1", True, None])
+def test_credit_is_a_sensible_number(value: object) -> None:
+    with pytest.raises(FrameError):
+        Frame(Kind.CREDIT, 1, {"bytes": value}).amount("bytes")
 
 
 def test_headers_stay_out_of_reprs() -> None:

@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 
 from agentbay._wire.envelope import Reply
 from agentbay._wire.request import REQUESTS, Request
+from agentbay.local.links import Links
 from agentbay.local.sessions import SessionTable
 from agentbay.local.store import Store
 
@@ -27,6 +28,7 @@ class Services:
 
     sessions: SessionTable
     store: Store
+    links: Links
     endpoint: str
 
 

@@ -27,6 +27,7 @@ __all__ = (
     "SandboxDiedError",
     "SandboxError",
     "SandboxSpec",
+    "Usage",
     "WorkerError",
     "WorkerReply",
 )
@@ -49,7 +50,7 @@ class WorkerError(SandboxError):
     `code` is one of a closed set for callers to branch on: ``not_found``, ``is_a_directory``,
     ``not_a_directory``, ``already_exists``, ``not_empty``, ``permission_denied``,
     ``invalid_argument``, ``unknown_method``, ``too_large``, ``resource_limit``, ``timeout``,
-    ``io_error`` and ``internal``.
+    ``refused``, ``io_error`` and ``internal``.
     """
 
     def __init__(self, message: str = "", code: str = "internal") -> None:
@@ -117,6 +118,63 @@ class WorkerReply:
     blobs: dict[str, bytes] = field(factory=dict, repr=False)
 
 
+@frozen(kw_only=True)
+class Usage:
+    """What a sandbox uses, measured at one moment.
+
+    Attributes:
+        time: The moment, on the monotonic clock.
+        cpus: Processors that it may run on.
+        cpu_seconds: Processor time since its start.
+        memory_bytes: Memory in use, without files that the kernel has cached.
+        memory_total: The limit of the whole sandbox, else the memory of the machine.
+        disk_bytes: What is in use of the file system that holds its files, by whomever.
+        disk_total: The size of that file system.
+        received_bytes: Received by its network interfaces since its start, without loopback.
+        sent_bytes: Sent likewise.
+    """
+
+    time: float
+    cpus: int
+    cpu_seconds: float
+    memory_bytes: int
+    memory_total: int
+    disk_bytes: int
+    disk_total: int
+    received_bytes: int
+    sent_bytes: int
+
+
+class Stream(ABC):
+    """Bytes to and from something inside a sandbox; at most one task uses each direction."""
+
+    @abstractmethod
+    async def receive(self) -> bytes:
+        """Return the next bytes, some at least; none after the other side has ended.
+
+        Raises:
+            WorkerError: The stream broke; what had arrived before has been returned.
+            SandboxDiedError: The sandbox ended.
+        """
+
+    @abstractmethod
+    async def send(self, data: bytes) -> None:
+        """Send *data*; waits while the other side is slow to take it.
+
+        Raises:
+            WorkerError: The stream broke.
+            SandboxDiedError: The sandbox ended.
+        """
+
+    @abstractmethod
+    def end(self) -> None:
+        """Tell the other side that nothing more will be sent; receiving goes on. Idempotent."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the stream up; a direction that has not ended is broken. Idempotent."""
+
+
 class Sandbox(ABC):
     """A running sandbox with a worker inside."""
 
@@ -163,6 +221,43 @@ class Sandbox(ABC):
         Raises:
             WorkerError: The method failed, or took too long (code ``timeout``).
             SandboxDiedError: The sandbox ended before the answer was complete.
+        """
+
+    @abstractmethod
+    async def freeze(self) -> None:
+        """Return once no process of the sandbox runs; what they hold in memory stays.
+
+        Calls in progress wait, and their time limits with them; `close` works as ever. When
+        it fails, everything runs again.
+
+        Raises:
+            SandboxError: Some process does not stop, or the sandbox has ended.
+        """
+
+    @abstractmethod
+    async def thaw(self) -> None:
+        """Let everything run on after `freeze`.
+
+        Raises:
+            SandboxError: The sandbox has ended.
+        """
+
+    @abstractmethod
+    async def usage(self) -> Usage:
+        """Measure what the sandbox uses.
+
+        Raises:
+            SandboxDiedError: It has ended.
+        """
+
+    @abstractmethod
+    async def connect(self, port: int, *, timeout: float) -> Stream:
+        """Connect to a server inside that listens on *port* of the loopback interface.
+
+        Raises:
+            WorkerError: Nothing listens there (code ``refused``), or it took too long
+                (code ``timeout``).
+            SandboxDiedError: The sandbox ended.
         """
 
     @abstractmethod

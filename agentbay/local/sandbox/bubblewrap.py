@@ -17,8 +17,15 @@ import anyio
 from attrs import evolve, frozen
 
 from agentbay.local.sandbox import rootfs
-from agentbay.local.sandbox.base import Isolation, Network, SandboxError, SandboxSpec
+from agentbay.local.sandbox.base import (
+    Isolation,
+    Network,
+    SandboxDiedError,
+    SandboxError,
+    SandboxSpec,
+)
 from agentbay.local.sandbox.cgroups import Cgroups
+from agentbay.local.sandbox.families import Process, family
 from agentbay.local.sandbox.interpreter import (
     WORKER_CODE,
     WORKER_OPTIONS,
@@ -103,7 +110,7 @@ class BubblewrapSandbox(LocalSandbox):
         files = spec.root / "fs"
         files.mkdir()
         rootfs.build(files, spec, host.interpreter)
-        if host.cgroups.controllers:
+        if host.cgroups.available:
             self.cgroup = host.cgroups.create(spec.id, spec.limits)
         # For some milliseconds there is a process that would outlive bubblewrap, and whose id
         # only bubblewrap knows: no cancellation may come between.
@@ -161,6 +168,17 @@ class BubblewrapSandbox(LocalSandbox):
             self._init_fd = None
         if self._uplink is not None:
             self._uplink.close()
+
+    @property
+    def first_pid(self) -> int:
+        """Process id of the first process inside, as the host sees it."""
+        if self._init is None:
+            raise SandboxDiedError(f"Sandbox {self.spec.id} has ended")
+        return self._init
+
+    def processes(self) -> list[Process]:
+        """Return all processes inside: not bubblewrap, which waits for their end outside."""
+        return [process for process in family(self.pid) if process.pid != self.pid]
 
     def children(self) -> list[Child]:
         """Return the child processes to wait for."""

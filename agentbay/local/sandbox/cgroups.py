@@ -1,4 +1,7 @@
-"""Bound what a sandbox uses by control groups, version 1 or 2, where we may create some.
+"""Bound, measure and freeze sandboxes by control groups, where we may create some.
+
+Limits work with version 1 and 2. Freezing is done with version 2 only, also beside version 1:
+what version 1 has frozen cannot be killed, and would outlive a runtime that is.
 
 Groups are created below the group of this process, so that its own limits keep holding, or
 below the nearest ancestor that can take them. Their names carry the identity of the process
@@ -32,6 +35,8 @@ _NAME = re.compile(rf"agentbay-{PATTERN}-.+")
 _REMOVE_SECONDS = 5.0
 _SWEEP_SECONDS = 1.0
 _PAUSE_SECONDS = 0.01
+_FREEZE_SECONDS = 10.0
+_FREEZE_PAUSE_SECONDS = 0.001
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 # Moves itself into each of the given groups and becomes the given program: no process of a
@@ -63,6 +68,11 @@ class Hierarchy:
             yield "memory.swap.max", 0
 
 
+# What is in use, and the part of it that the kernel gives back when it is short of memory.
+_MEMORY_USAGE = (
+    ("memory.usage_in_bytes", "total_inactive_file"),
+    ("memory.current", "inactive_file"),
+)
 # The kernel may be built or started without accounting of swap.
 _OPTIONAL = frozenset({"memory.memsw.limit_in_bytes", "memory.swap.max"})
 
@@ -72,6 +82,64 @@ class Cgroup:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = paths
+        self._unified = next((path for path in paths if (path / "cgroup.freeze").exists()), None)
+        self._frozen = False
+
+    @property
+    def can_freeze(self) -> bool:
+        """Whether `freeze` works."""
+        return self._unified is not None
+
+    async def freeze(self) -> None:
+        """Return once no process of the groups runs any more.
+
+        Raises:
+            SandboxError: Some cannot be stopped, or the groups are gone.
+        """
+        await self._set_frozen(True)
+
+    async def thaw(self) -> None:
+        """Undo `freeze`.
+
+        Raises:
+            SandboxError: The groups are gone.
+        """
+        await self._set_frozen(False)
+
+    async def _set_frozen(self, frozen: bool) -> None:
+        if self._unified is None:
+            raise SandboxError("there is no control group of version 2 to freeze")
+        self._frozen = frozen
+        wanted = f"frozen {frozen:d}"
+        deadline = time.monotonic() + _FREEZE_SECONDS
+        try:
+            (self._unified / "cgroup.freeze").write_text(f"{frozen:d}")
+            while wanted not in (self._unified / "cgroup.events").read_text().splitlines():
+                if time.monotonic() > deadline:
+                    raise SandboxError(f"control group {self._unified} does not become {wanted!r}")
+                await anyio.sleep(_FREEZE_PAUSE_SECONDS)
+        except OSError as exc:
+            raise SandboxError(f"control group {self._unified} cannot be used: {exc}") from exc
+
+    def kill_frozen(self) -> None:
+        """Kill everything in the groups if they are frozen; none of it runs again."""
+        if self._frozen and self._unified is not None:
+            _kill_members(self._unified)
+
+    def cpu_seconds(self) -> float | None:
+        """Return the processor time used so far, ended processes included; None if not known."""
+        if self._unified is None:
+            return None
+        return _statistics(self._unified / "cpu.stat")["usage_usec"] / 1_000_000
+
+    def memory_bytes(self) -> int | None:
+        """Return the memory in use, without the files that are cached; None if not known."""
+        for path in self.paths:
+            for usage, cache in _MEMORY_USAGE:
+                if (path / usage).exists():
+                    used = int((path / usage).read_text())
+                    return max(used - _statistics(path / "memory.stat")[cache], 0)
+        return None
 
     def wrap(self, argv: Sequence[str]) -> list[str]:
         """Return a command that enters the groups and then becomes *argv*."""
@@ -109,6 +177,11 @@ class Cgroups:
                 Path("/proc/self/mountinfo").read_text(), Path("/proc/self/cgroup").read_text()
             )
         )
+
+    @property
+    def available(self) -> bool:
+        """Whether groups can be made, if only to freeze and to measure."""
+        return bool(self._hierarchies)
 
     @property
     def controllers(self) -> frozenset[str]:
@@ -150,6 +223,12 @@ def _apply(path: Path, hierarchy: Hierarchy, limits: Limits) -> None:
             file.write_text(str(value))
 
 
+def _statistics(file: Path) -> dict[str, int]:
+    """Read a file of names and numbers."""
+    pairs = (line.split() for line in file.read_text().splitlines())
+    return {name: int(value) for name, value in pairs}
+
+
 def _kill_and_remove(paths: Sequence[Path]) -> bool:
     """Kill what is in the groups and try to remove them; True once they are gone."""
     gone = True
@@ -185,7 +264,10 @@ def stale_groups(mount: Path) -> Iterator[Path]:
 
 
 def find_hierarchies(mountinfo: str, membership: str) -> list[Hierarchy]:
-    """Choose, from the two files of /proc, where groups for memory and processes can be made."""
+    """Choose, from the two files of /proc, where groups for sandboxes can be made.
+
+    One of version 2 is chosen even if it has no controllers to hand down: it can be frozen.
+    """
     own = _memberships(membership)
     missing = frozenset({"memory", "pids"})
     chosen: list[Hierarchy] = []
@@ -193,14 +275,18 @@ def find_hierarchies(mountinfo: str, membership: str) -> list[Hierarchy]:
         mount, root, kind, options = _parse_mount(line)
         if kind == "cgroup":
             version, controllers = 1, missing.intersection(options.split(","))
-            path = next((own[name] for name in sorted(controllers) if name in own), "/")
-            parent = _own_group(_locate(mount, root, path))
+            group = next((own[name] for name in sorted(controllers) if name in own), "/")
+            parent = _own_group(_locate(mount, root, group))
         elif kind == "cgroup2":
             version, controllers = 2, missing
-            parent = _delegated_group(_locate(mount, root, own.get("", "/")), mount, controllers)
+            path = _locate(mount, root, own.get("", "/"))
+            parent = _delegated_group(path, mount, controllers)
+            if parent is None:
+                controllers = frozenset()
+                parent = _delegated_group(path, mount, controllers)
         else:
             continue
-        if controllers and parent is not None:
+        if parent is not None and (controllers or version == 2):
             chosen.append(Hierarchy(parent, mount, version, controllers))
             missing -= controllers
     return chosen
@@ -240,8 +326,7 @@ def _delegated_group(path: Path, mount: Path, wanted: frozenset[str]) -> Path | 
     while True:
         control = path / "cgroup.subtree_control"
         if (
-            wanted
-            and control.is_file()
+            control.is_file()
             and wanted <= set(control.read_text().split())
             and os.access(path, os.W_OK)
             and os.access(path / "cgroup.procs", os.W_OK)

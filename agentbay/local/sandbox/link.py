@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 
 from agentbay.local.sandbox.base import SandboxDiedError, SandboxError, WorkerError, WorkerReply
+from agentbay.local.sandbox.streams import LinkStream
 from agentbay.local.worker.frames import (
     PROTOCOL_VERSION,
+    STREAM_KINDS,
     Decoder,
     Frame,
     FrameError,
@@ -34,6 +37,20 @@ class _Pending:
     def __init__(self, answer: asyncio.Future[WorkerReply]) -> None:
         self.answer = answer
         self.message = Message()
+        self.scope = anyio.CancelScope()
+        self._left: float | None = None
+
+    def hold(self, now: float) -> None:
+        """Stop the clock of its time limit."""
+        if self._left is None:
+            self._left = self.scope.deadline - now
+            self.scope.deadline = math.inf
+
+    def go_on(self, now: float) -> None:
+        """Let the clock run again."""
+        if self._left is not None:
+            self.scope.deadline = now + self._left
+            self._left = None
 
     def fail(self, exc: SandboxError) -> None:
         if not self.answer.done():
@@ -54,6 +71,7 @@ class Link(asyncio.Protocol):
         self._decoder = Decoder()
         self._numbers = itertools.count(1)
         self._pending: dict[int, _Pending] = {}
+        self._streams: dict[int, LinkStream] = {}
         self._writable = asyncio.Event()
         self._hello: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lost = asyncio.Event()
@@ -92,7 +110,7 @@ class Link(asyncio.Protocol):
         pending = _Pending(asyncio.get_running_loop().create_future())
         self._pending[number] = pending
         try:
-            with anyio.fail_after(timeout):
+            with anyio.fail_after(timeout) as pending.scope:
                 for batch in batches(call_frames(number, method, params, payload)):
                     self._write(batch)
                     await self._writable.wait()
@@ -108,8 +126,50 @@ class Link(asyncio.Protocol):
             else:
                 pending.answer.exception()  # looked at, even if the answer came too late
 
+    def hold_calls(self) -> None:
+        """Stop the clocks of the calls in progress: their worker is being stopped, too."""
+        now = anyio.current_time()
+        for pending in self._pending.values():
+            pending.hold(now)
+
+    def continue_calls(self) -> None:
+        """Undo `hold_calls`."""
+        now = anyio.current_time()
+        for pending in self._pending.values():
+            pending.go_on(now)
+
+    async def open_stream(
+        self, method: str, params: Mapping[str, Any], *, timeout: float
+    ) -> LinkStream:
+        """Open a stream to what *method* of the worker gives.
+
+        Raises:
+            WorkerError: The worker could not open it, or not in time (code ``timeout``).
+            SandboxDiedError: The worker is gone.
+        """
+        if self._lost.is_set():
+            raise self._died()
+        number = next(self._numbers) % _MAX_CALLS
+        stream = LinkStream(number, self._write, self._writable, self._forget_stream)
+        self._streams[number] = stream
+        try:
+            with anyio.fail_after(timeout):
+                await stream.open(method, params)
+        except TimeoutError:
+            stream.close()
+            raise WorkerError(
+                f"{method} did not succeed within {timeout:g} seconds", "timeout"
+            ) from None
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def _forget_stream(self, number: int) -> None:
+        self._streams.pop(number, None)
+
     async def close(self) -> None:
-        """Close the socket; calls in progress fail."""
+        """Close the socket; calls in progress fail, and streams break."""
         if self._transport is not None:
             self._transport.abort()
             await self._lost.wait()
@@ -148,6 +208,8 @@ class Link(asyncio.Protocol):
         self._writable.set()
         for pending in self._pending.values():
             pending.fail(self._died())
+        for stream in list(self._streams.values()):
+            stream.fail(self._died())
         if not self._hello.done():
             self._hello.set_exception(self._died())
             self._hello.exception()  # the start may have been given up: nobody has to look
@@ -156,6 +218,10 @@ class Link(asyncio.Protocol):
     def _handle(self, frame: Frame) -> None:
         if frame.kind is Kind.HELLO:
             self._greet(frame)
+            return
+        if frame.kind in STREAM_KINDS:
+            if (stream := self._streams.get(frame.call)) is not None:
+                stream.take(frame)
             return
         pending = self._pending.get(frame.call)
         if pending is None or pending.answer.done():

@@ -8,6 +8,8 @@ import re
 import signal
 from pathlib import Path
 
+from agentbay.local.sandbox.families import look_at
+
 _logger = logging.getLogger(__name__)
 _VARIABLE = "AGENTBAY_OWNER"
 PATTERN = r"(?P<namespace>\d+)-(?P<pid>\d+)-(?P<started>\d+)"
@@ -34,12 +36,8 @@ def is_stale(match: re.Match[str]) -> bool:
 
 def process_started(pid: int) -> int | None:
     """Return when a process started, in ticks since boot; None when there is none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The name of the program, in parentheses, may hold anything.
-    return int(text.rpartition(")")[2].split()[19])
+    process = look_at(pid)
+    return None if process is None else process.started
 
 
 def sweep_processes() -> None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+from abc import abstractmethod
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from agentbay.local.sandbox.base import Sandbox, SandboxDiedError, SandboxError
+from agentbay.local.sandbox.families import Stopper
 from agentbay.local.sandbox.link import Link
 from agentbay.local.sandbox.process import Child, join
 from agentbay.local.sandbox.trees import remove_tree
+from agentbay.local.sandbox.usage import measure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from agentbay.local.sandbox.base import SandboxSpec, WorkerReply
+    from agentbay.local.sandbox.base import SandboxSpec, Stream, Usage, WorkerReply
     from agentbay.local.sandbox.cgroups import Cgroup
+    from agentbay.local.sandbox.families import Process
 
 _START_SECONDS = 30.0
 _END_SECONDS = 5.0
@@ -39,6 +44,7 @@ class LocalSandbox(Sandbox):
         self._child: Child | None = None
         self._closing: asyncio.Task[None] | None = None
         self._root_made = False
+        self._stopper = Stopper(self.processes, self.is_inside)
         self.cgroup: Cgroup | None = None
 
     @property
@@ -67,9 +73,75 @@ class LocalSandbox(Sandbox):
         self, method: str, params: Mapping[str, Any], *, payload: bytes = b"", timeout: float
     ) -> WorkerReply:
         """Run one method of the worker and return its answer."""
+        return await self._living_link().call(method, params, payload=payload, timeout=timeout)
+
+    async def freeze(self) -> None:
+        """Return once no process of the sandbox runs; what they hold in memory stays."""
+        link = self._living_link()
+        link.hold_calls()
+        try:
+            await self.stop_processes()
+        except (SandboxError, OSError) as exc:
+            with contextlib.suppress(SandboxError):  # the first failure says more
+                await self.thaw()
+            raise SandboxError(f"Failed to freeze sandbox {self._spec.id}: {exc}") from exc
+
+    async def thaw(self) -> None:
+        """Let everything run on after `freeze`."""
+        link = self._living_link()
+        try:
+            await self.continue_processes()
+        finally:
+            link.continue_calls()
+
+    def _living_link(self) -> Link:
         if self._link is None or not self.alive:
             raise SandboxDiedError(f"Sandbox {self._spec.id} has ended")
-        return await self._link.call(method, params, payload=payload, timeout=timeout)
+        return self._link
+
+    async def stop_processes(self) -> None:
+        """Freeze the control group, else stop each process."""
+        if self.cgroup is not None and self.cgroup.can_freeze:
+            await self.cgroup.freeze()
+        else:
+            await anyio.to_thread.run_sync(self._stopper.stop)
+
+    async def continue_processes(self) -> None:
+        """Undo `stop_processes`."""
+        if self.cgroup is not None and self.cgroup.can_freeze:
+            await self.cgroup.thaw()
+        else:
+            await anyio.to_thread.run_sync(self._stopper.resume)
+
+    @abstractmethod
+    def processes(self) -> list[Process]:
+        """Return all processes inside; blocks for some milliseconds."""
+
+    def is_inside(self, pid: int) -> bool:  # noqa: ARG002 - for those who can tell
+        """Return whether a process whose parent does not tell is one of `processes`."""
+        return False
+
+    @property
+    @abstractmethod
+    def first_pid(self) -> int:
+        """Process id of the first process inside, as the host sees it."""
+
+    async def usage(self) -> Usage:
+        """Measure what the sandbox uses."""
+        self._living_link()
+        try:
+            return await anyio.to_thread.run_sync(self._measure)
+        except OSError as exc:
+            raise SandboxDiedError(f"Sandbox {self._spec.id} has ended: {exc}") from exc
+
+    def _measure(self) -> Usage:
+        return measure(self._spec, self.cgroup, self.first_pid, self.processes)
+
+    async def connect(self, port: int, *, timeout: float) -> Stream:
+        """Connect to a server inside that listens on *port* of the loopback interface."""
+        if self._link is None or not self.alive:
+            raise SandboxDiedError(f"Sandbox {self._spec.id} has ended")
+        return await self._link.open_stream("connect", {"port": port}, timeout=timeout)
 
     async def wait_dead(self) -> None:
         """Return once the sandbox has ended, for whatever reason."""
@@ -153,6 +225,9 @@ class LocalSandbox(Sandbox):
 
     async def _end_processes(self) -> None:
         self.kill()
+        if self.cgroup is not None:
+            # Frozen, the outermost process could not even wait for the first one inside.
+            self.cgroup.kill_frozen()
         if self._link is not None:
             await self._link.close()
         if not await self._gone_within(_END_SECONDS):

@@ -13,10 +13,12 @@ import anyio
 
 from agentbay.local import worker
 from agentbay.local.sandbox.base import Isolation, SandboxError
+from agentbay.local.sandbox.families import Process, family
+from agentbay.local.sandbox.guard import Guard
 from agentbay.local.sandbox.interpreter import WORKER_CODE, WORKER_OPTIONS
 from agentbay.local.sandbox.process import HOST_ENV
 from agentbay.local.sandbox.running import LocalSandbox, starting
-from agentbay.local.worker.leftovers import kill_marked
+from agentbay.local.worker.leftovers import is_marked, kill_marked, marked_processes
 
 if TYPE_CHECKING:
     from agentbay.local.sandbox.base import SandboxSpec
@@ -66,6 +68,7 @@ class _UnisolatedSandbox(LocalSandbox):
     def __init__(self, spec: SandboxSpec) -> None:
         super().__init__(spec, str(spec.root))
         self._mark = f"{_MARK}={secrets.token_hex(16)}"
+        self._guard: Guard | None = None
 
     async def start(self) -> None:
         """Bring it up; when this fails, `close` removes what there is."""
@@ -73,8 +76,38 @@ class _UnisolatedSandbox(LocalSandbox):
         await self.launch(_command, self._settings())
         await self.ready()
 
+    async def stop_processes(self) -> None:
+        """Stop each process, the worker as well; a guard sees to it if this process ends."""
+        if self._guard is None:
+            self._guard = Guard(self.pid)
+        await super().stop_processes()
+
+    async def continue_processes(self) -> None:
+        """Undo `stop_processes`."""
+        await super().continue_processes()
+        await self._dismiss_guard()
+
+    async def _dismiss_guard(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            await guard.dismiss()
+
+    @property
+    def first_pid(self) -> int:
+        """Process id of the worker."""
+        return self.pid
+
+    def processes(self) -> list[Process]:
+        """Return the worker and what the commands started, wherever it is by now."""
+        return family(self.pid, *marked_processes(self._mark))
+
+    def is_inside(self, pid: int) -> bool:
+        """Return whether a process was started by a command."""
+        return is_marked(pid, self._mark)
+
     async def kill_strays(self) -> None:
         """Kill what the commands left running, wherever it is in the tree of processes."""
+        await self._dismiss_guard()
         left = await anyio.to_thread.run_sync(kill_marked, self._mark, _KILL_SECONDS)
         if left:
             raise SandboxError(f"processes {left} did not end")

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 _GONE_SECONDS = 5.0
 _PAUSE_SECONDS = 0.002
-_MAX_POLL_MS = 2**31 - 1
+# A wait that takes much longer than it may was one of a paused session; the excess is not
+# the command's time.
+_LONGEST_WAIT_SECONDS = 1.0
+_TOLERANCE_SECONDS = 0.5
 TIMEOUT_EXIT_CODE = -1
 
 
@@ -104,6 +107,7 @@ class _Command:
         self._streams = streams
         self._lock = threading.Lock()
         self._reaped = False
+        self._left = 0.0
         self.timed_out = False
 
     def kill(self) -> None:
@@ -114,7 +118,7 @@ class _Command:
 
     def follow(self, call: Call, timeout: float) -> None:
         """Send on the output until the shell ends; kill the group when it has to."""
-        deadline = time.monotonic() + timeout
+        self._left = timeout
         exit_fd = os.pidfd_open(self._process.pid)
         try:
             poll = select.poll()
@@ -122,7 +126,7 @@ class _Command:
             by_fd = {stream.fd: stream for stream in self._streams}
             for fd in by_fd:
                 poll.register(fd, select.POLLIN)
-            while not self._step(poll, exit_fd, by_fd, call, deadline):
+            while not self._step(poll, exit_fd, by_fd, call):
                 pass
         finally:
             os.close(exit_fd)
@@ -133,15 +137,16 @@ class _Command:
         exit_fd: int,
         by_fd: dict[int, _Stream],
         call: Call,
-        deadline: float,
     ) -> bool:
         """Handle what happens next; True once the shell has ended."""
-        left = deadline - time.monotonic()
-        if left <= 0 and not self.timed_out:
+        if self._left <= 0 and not self.timed_out:
             self.timed_out = True
             self.kill()
-        wait_ms = None if self.timed_out else min(max(left, 0) * 1000 + 1, _MAX_POLL_MS)
-        ready = {fd for fd, _ in poll.poll(wait_ms)}
+        wait = None if self.timed_out else min(max(self._left, 0.0), _LONGEST_WAIT_SECONDS)
+        began = time.monotonic()
+        ready = {fd for fd, _ in poll.poll(None if wait is None else wait * 1000 + 1)}
+        woken = time.monotonic()
+        self._left -= min(woken - began, _LONGEST_WAIT_SECONDS + _TOLERANCE_SECONDS)
         if exit_fd in ready:
             return True
         for fd in ready:
@@ -151,6 +156,7 @@ class _Command:
                 poll.unregister(fd)
             elif stream.over:
                 self.kill()
+        self._left -= time.monotonic() - woken
         return False
 
     def collect(self, call: Call, drain: Drain) -> dict[str, Any]:

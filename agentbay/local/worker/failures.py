@@ -25,6 +25,7 @@ _CODES = {
     errno.ENOSPC: "resource_limit",
     errno.EDQUOT: "resource_limit",
     errno.EFBIG: "resource_limit",
+    errno.ECONNREFUSED: "refused",
 }
 _SHOWN_CHARACTERS = 1024
 

@@ -8,6 +8,13 @@ then ``END``. Its answer is ``DATA {blob}`` in any order, the JSON object ``resu
 then ``END``; or ``ERROR {code, message}`` at any moment, which voids the data before it.
 ``CANCEL`` withdraws a call: the worker stops it and stays silent about it. ``HELLO {protocol}``
 is the worker's first frame. Nothing is taken on trust: inside the sandbox runs the user's code.
+
+A stream carries bytes both ways for as long as both sides want. ``OPEN {method, params}`` begins
+it, under a number that no call in progress has. Each side sends ``BYTES`` as far as the other has
+given it ``CREDIT {bytes}``, so that a stream whose reader is slow holds up nothing else. The
+worker's first CREDIT tells that the stream is open, the runtime's that it may begin. ``CLOSE``
+ends one direction, after its last byte; ``RESET {code, message}``, the runtime's without either,
+voids both at any moment.
 """
 
 from __future__ import annotations
@@ -21,14 +28,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 CHUNK_BYTES = 64 * 1024
 """Most raw bytes in one frame."""
 MAX_HEADER_BYTES = 64 * 1024
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 """Most raw bytes in one call, or in one answer."""
+WINDOW_BYTES = 512 * 1024
+"""Most raw bytes of one direction of a stream that are on the way and not used yet."""
 
 _PREFIX = struct.Struct("!BIII")
+_MAX_AMOUNT = 2**31 - 1
 
 
 class FrameError(Exception):
@@ -48,6 +58,15 @@ class Kind(enum.IntEnum):
     END = 4
     ERROR = 5
     CANCEL = 6
+    OPEN = 7
+    BYTES = 8
+    CREDIT = 9
+    CLOSE = 10
+    RESET = 11
+
+
+STREAM_KINDS = frozenset({Kind.OPEN, Kind.BYTES, Kind.CREDIT, Kind.CLOSE, Kind.RESET})
+"""The frames of streams; the others are those of calls."""
 
 
 class Frame:
@@ -84,6 +103,13 @@ class Frame:
         value = self.header.get(key)
         if not isinstance(value, str):
             raise FrameError(f"{self.kind.name} frame without {key!r}")
+        return value
+
+    def amount(self, key: str) -> int:
+        """Return a header entry that has to be a number of bytes."""
+        value = self.header.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _MAX_AMOUNT:
+            raise FrameError(f"{self.kind.name} frame without a proper {key!r}")
         return value
 
     def encode(self) -> bytes:
@@ -191,6 +217,26 @@ def result_frames(call: int, result: Mapping[str, Any]) -> Iterator[Frame]:
     """Yield the frames that end a successful call."""
     yield from blob_frames(call, "result", encode_object(result))
     yield Frame(Kind.END, call)
+
+
+class Receipts:
+    """Counts what the reader of a stream has used, and when to tell the writer."""
+
+    def __init__(self) -> None:
+        self._used = 0
+
+    def take(self, size: int) -> int:
+        """Note *size* used bytes; return the credit to give now, 0 while it is not worth it."""
+        self._used += size
+        if self._used < WINDOW_BYTES // 2:
+            return 0
+        given, self._used = self._used, 0
+        return given
+
+
+def credit_frame(stream: int, size: int) -> Frame:
+    """Return the frame that lets the other side send *size* more bytes."""
+    return Frame(Kind.CREDIT, stream, {"bytes": size})
 
 
 def batches(frames: Iterable[Frame]) -> Iterator[bytes]:

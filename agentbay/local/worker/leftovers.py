@@ -16,20 +16,18 @@ _LOOKS_WITHOUT_FIND = 2
 
 def marked_processes(mark: str) -> list[int]:
     """Return the ids of other processes that were started with *mark* (``NAME=value``)."""
-    wanted = mark.encode()
     own = os.getpid()
-    found = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == own:
-            continue
-        try:
-            with open(f"/proc/{name}/environ", "rb") as file:
-                variables = file.read().split(b"\0")
-        except OSError:
-            continue  # gone meanwhile, or of another user and so not ours
-        if wanted in variables:
-            found.append(int(name))
-    return found
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if pid != own and is_marked(pid, mark)]
+
+
+def is_marked(pid: int, mark: str) -> bool:
+    """Tell whether a process was started with *mark*."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return mark.encode() in file.read().split(b"\0")
+    except OSError:
+        return False  # gone meanwhile, or of another user and so not ours
 
 
 def kill_marked(mark: str, timeout: float) -> list[int]:

@@ -14,6 +14,7 @@ from .failures import CallError
 from .frames import (
     CHUNK_BYTES,
     PROTOCOL_VERSION,
+    STREAM_KINDS,
     Decoder,
     Frame,
     FrameError,
@@ -22,6 +23,8 @@ from .frames import (
     MessageTooLargeError,
 )
 from .leftovers import kill_marked
+from .ports import connect
+from .streams import Streams
 from .threads import NoThreadError, ThreadPool
 
 TYPE_CHECKING = False
@@ -48,6 +51,7 @@ class Worker:
         self._sender = Sender(fd)
         self._pool = ThreadPool(_MOST_THREADS, _SPARE_THREADS)
         self._drain = Drain()
+        self._streams = Streams(self._sender, {"connect": connect})
         self._settings: Settings | None = None
         self._mark: str | None = None
         self._arriving: dict[int, Message] = {}
@@ -83,6 +87,8 @@ class Worker:
         elif frame.kind is Kind.END:
             if (message := self._arriving.pop(number, None)) is not None:
                 self._accept(number, message)
+        elif frame.kind in STREAM_KINDS:
+            self._streams.take(frame)
         elif frame.kind is Kind.CANCEL:
             self._arriving.pop(number, None)
             if (call := self._running.get(number)) is not None:
@@ -129,6 +135,7 @@ class Worker:
         self._settings = Settings(params["home"], params["env"], params["cpu_seconds"])
         self._pool.start()
         self._drain.start()
+        self._streams.start()
         self._sender.send([Frame(Kind.HELLO, 0, {"protocol": PROTOCOL_VERSION})])
 
     def _run(self, call: Call, settings: Settings) -> None:

@@ -1,0 +1,44 @@
+"""Links into sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from agentbay._wire.actions import GetLink, LinkData
+from agentbay._wire.envelope import Code, Reply, service_error
+from agentbay.local.handlers.registry import Call, handles
+
+if TYPE_CHECKING:
+    from agentbay.errors import ServiceError
+
+_PORTS = range(30100, 30200)
+_PROTOCOLS = ("https", "wss")
+
+
+@handles(GetLink)
+async def get_link(call: Call, request: GetLink) -> Reply[LinkData]:
+    """Return the URL of a port of a session, or that of the session itself.
+
+    URLs have the scheme of the runtime: ``http`` and ``ws`` unless it speaks TLS.
+    """
+    session = call.services.sessions.get(request.session_id)
+    protocol = request.protocol_type or None
+    if protocol is not None and protocol not in _PROTOCOLS:
+        raise _invalid(f"ProtocolType must be one of {', '.join(_PROTOCOLS)}")
+    if request.port is None:
+        if protocol == "wss":
+            raise _invalid(
+                "ProtocolType wss needs a Port here: the local runtime has no WebSocket of the "
+                "session itself"
+            )
+        query = urlencode({"token": session.token})
+        return Reply(data=LinkData(url=f"{call.services.endpoint}/link/{session.id}?{query}"))
+    if request.port not in _PORTS:
+        raise _invalid(f"Port must be in the range [{_PORTS[0]}, {_PORTS[-1]}]")
+    url = await call.services.links.url(session, request.port, websocket=protocol != "https")
+    return Reply(data=LinkData(url=url))
+
+
+def _invalid(problem: str) -> ServiceError:
+    return service_error(Code.INVALID_PARAMETER, problem, http_status=400)

@@ -1,0 +1,60 @@
+"""Every program in ``examples/`` works as it stands, on the embedded runtime."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.api.source import ROOT
+
+EXAMPLES = ROOT / "examples"
+# What each prints.
+OUTPUTS = {
+    "awaitable_twins": r"paused: PAUSED\nresumed: RUNNING\nlink: True\n",
+    "info": (
+        r"same session: True\nstate: RUNNING\nkept alive: True\n"
+        r"processors: \d+\nmemory used, MiB: \d+\n"
+    ),
+    "labels": (
+        r"at first: {'project': 'demo'}\nnow: {'project': 'demo', 'stage': 'testing'}\n"
+        r"found by label: True\nrefused: Labels cannot be empty\..*\n"
+    ),
+    "links": r"Hello from inside\nrefused: Invalid port value: 8080\. .*\[30100, 30199\]\.\n",
+    "list_sessions": r"sessions: 3\nnewest first: True\nstates: {'RUNNING'}\n",
+    "pause_resume": (
+        r"paused: True PAUSED\nworks while paused: False\nresumed: True RUNNING\nstill here\n"
+    ),
+    "pause_resume_async": (r"paused: \['PAUSED', 'PAUSED'\]\nresumed: \['RUNNING', 'RUNNING'\]\n"),
+    "tools": (
+        r"(?:\w+ of \w+: .+\n)*shell of wuying_shell: .+\n(?:\w+ of \w+: .+\n)*"
+        r"output: Hello\nsuccess: False\nerror: .*nope: not found\n"
+    ),
+}
+
+
+def test_every_example_is_listed_and_expected() -> None:
+    names = {path.stem for path in EXAMPLES.glob("*.py")}
+    assert names == OUTPUTS.keys()
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)\.py`", readme, re.MULTILINE)) == names
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_example_runs(name: str) -> None:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("AGENTBAY_")}
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py")],
+        cwd=ROOT,
+        env={**clean, "AGENTBAY_ENDPOINT": "local", "PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert finished.stderr == ""
+    assert finished.returncode == 0
+    assert re.fullmatch(OUTPUTS[name], finished.stdout), finished.stdout
