@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from datetime import datetime, timezone
 from typing import Any, get_args
 
@@ -73,13 +74,25 @@ async def test_a_session_without_network_has_no_traffic(wire: Wire, started: Sta
     assert [found[key] for key in KEYS[6:10]] == [0, 0, 0, 0]
 
 
+# What is sent before the router's address is known waits in a queue of few packets.
+SEND = """
+import socket, time
+s = socket.socket(type=socket.SOCK_DGRAM)
+deadline = time.monotonic() + 10
+s.sendto(b'x', ('10.0.2.2', 9))
+while not any(line.split()[2] == '0x2' for line in list(open('/proc/net/arp'))[1:]):
+    assert time.monotonic() < deadline
+    time.sleep(0.01)
+for _ in range(100):
+    s.sendto(b'x' * 1024, ('10.0.2.2', 9))
+"""
+
+
 async def test_traffic_of_a_session_is_counted() -> None:
     async with LocalRuntime(network="nat") as runtime, wire_to(runtime) as wire:
         session = await wire.create()
         before = await metrics(wire, session)
-        send = "import socket; s = socket.socket(type=socket.SOCK_DGRAM)"
-        packets = "[s.sendto(b'x' * 1024, ('10.0.2.2', 9)) for _ in range(100)]"
-        await wire.shell(session, f'python3 -c "{send}; {packets}"')
+        await wire.shell(session, f"python3 -c {shlex.quote(SEND)}")
         after = await metrics(wire, session)
     assert 100 <= after["tx_used_kbyte"] - before["tx_used_kbyte"] < 120
 
