@@ -36,7 +36,10 @@ _MESSAGE_CHARACTERS = 8192
 
 
 class Source:
-    """What is at the sandbox's end of a stream: one file or socket, for both directions."""
+    """What is at the sandbox's end of a stream: one file or socket, for both directions.
+
+    Abstract, but no ABC: every sandbox would wait for the import of that module.
+    """
 
     def fileno(self) -> int:
         """Return the number of the non-blocking file; another one after `connected`, perhaps.
