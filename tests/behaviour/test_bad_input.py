@@ -10,6 +10,7 @@ from agentbay import (
     AuthenticationError,
     Config,
     ConfigurationError,
+    ContextSync,
     CreateSessionParams,
     LifecyclePolicy,
     NotFoundError,
@@ -71,6 +72,14 @@ async def test_unknown_image(bay: AsyncAgentBay) -> None:
     assert created.error_message.startswith("Failed to create session: ")
     assert "linux_lates" in created.error_message
     assert "linux_latest" in created.error_message, "the known images are listed"
+
+
+async def test_contexts_are_refused_rather_than_lost(bay: AsyncAgentBay) -> None:
+    params = CreateSessionParams(context_syncs=[ContextSync("SdkCtx-1", "/tmp/kept")])
+    created = await bay.create(params)
+    assert not created
+    assert "PersistenceDataList" in created.error_message
+    assert "no contexts here yet" in created.error_message
 
 
 async def test_unknown_session(bay: AsyncAgentBay) -> None:

@@ -43,6 +43,11 @@ _TOKEN_PREFIX = "before:"  # noqa: S105 - a page token, nothing secret
 async def create_session(call: Call, request: CreateMcpSession) -> Reply[CreatedSession]:
     """Start a session. If the caller is gone before it hears of it, the session is ended."""
     sessions = call.services.sessions
+    if request.persistence_data_list:
+        # To start without them would lose what the caller trusts them to keep.
+        _refuse_parameter(
+            "PersistenceDataList", "cannot be honoured: there are no contexts here yet"
+        )
     new = NewSession(
         image=resolve_image(request.image_id),
         labels=request.labels or {},
