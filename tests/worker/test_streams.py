@@ -71,6 +71,7 @@ with socket.create_server(("127.0.0.1", 0)) as server:
         end = "reset"
 print(end, flush=True)
 """
+STREAMS = 40
 numbers = itertools.count(1)
 
 
@@ -232,11 +233,13 @@ async def test_closed_streams_leave_nothing_inside(tmp_path: Path) -> None:
 
         before = await left()
         assert min(before) > 1
-        for number in range(40):
+        for number in range(STREAMS):
             async with connected(sandbox, port) as stream:
                 await use(stream, number % 2 == 0)
+        # A pipe of the command before and an idle thread come and go by themselves: a leak is
+        # what grows with the streams.
         with anyio.fail_after(SECONDS):
-            while await left() != before:
+            while max(now - then for now, then in zip(await left(), before, strict=True)) > 4:
                 pass
 
 
