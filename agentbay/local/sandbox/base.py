@@ -27,6 +27,7 @@ __all__ = (
     "SandboxDiedError",
     "SandboxError",
     "SandboxSpec",
+    "Stream",
     "Usage",
     "WorkerError",
     "WorkerReply",
@@ -251,6 +252,21 @@ class Sandbox(ABC):
         """
 
     @abstractmethod
+    async def open_stream(
+        self, method: str, params: Mapping[str, Any], *, timeout: float
+    ) -> Stream:
+        """Open a stream to what *method* of the worker gives, such as ``connect``.
+
+        Args:
+            method: Name of a stream of the worker.
+            params: Arguments of the method; JSON values.
+            timeout: Seconds until it is given up.
+
+        Raises:
+            WorkerError: It failed, or took too long (code ``timeout``).
+            SandboxDiedError: The sandbox ended.
+        """
+
     async def connect(self, port: int, *, timeout: float) -> Stream:
         """Connect to a server inside that listens on *port* of the loopback interface.
 
@@ -259,6 +275,7 @@ class Sandbox(ABC):
                 (code ``timeout``).
             SandboxDiedError: The sandbox ended.
         """
+        return await self.open_stream("connect", {"port": port}, timeout=timeout)
 
     @abstractmethod
     async def wait_dead(self) -> None:

@@ -294,7 +294,12 @@ def _find_program() -> str:
 
 def _version(program: str) -> tuple[int, ...]:
     answer = subprocess.run(
-        [program, "--version"], capture_output=True, text=True, check=True, timeout=_CHECK_SECONDS
+        [program, "--version"],
+        capture_output=True,
+        check=True,
+        env=HOST_ENV,
+        text=True,
+        timeout=_CHECK_SECONDS,
     )
     return tuple(int(number) for number in re.findall(r"\d+", answer.stdout))
 

@@ -137,11 +137,11 @@ class LocalSandbox(Sandbox):
     def _measure(self) -> Usage:
         return measure(self._spec, self.cgroup, self.first_pid, self.processes)
 
-    async def connect(self, port: int, *, timeout: float) -> Stream:
-        """Connect to a server inside that listens on *port* of the loopback interface."""
-        if self._link is None or not self.alive:
-            raise SandboxDiedError(f"Sandbox {self._spec.id} has ended")
-        return await self._link.open_stream("connect", {"port": port}, timeout=timeout)
+    async def open_stream(
+        self, method: str, params: Mapping[str, Any], *, timeout: float
+    ) -> Stream:
+        """Open a stream to what *method* of the worker gives."""
+        return await self._living_link().open_stream(method, params, timeout=timeout)
 
     async def wait_dead(self) -> None:
         """Return once the sandbox has ended, for whatever reason."""

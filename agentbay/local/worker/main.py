@@ -135,7 +135,7 @@ class Worker:
         self._settings = Settings(params["home"], params["env"], params["cpu_seconds"])
         self._pool.start()
         self._drain.start()
-        self._streams.start()
+        self._streams.start(self._settings)
         self._sender.send([Frame(Kind.HELLO, 0, {"protocol": PROTOCOL_VERSION})])
 
     def _run(self, call: Call, settings: Settings) -> None:

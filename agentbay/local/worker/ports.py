@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
+    from .calls import Settings
+
 _MAX_PORT = 2**16 - 1
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-def connect(params: dict[str, Any]) -> Source:
+def connect(params: dict[str, Any], _settings: Settings) -> Source:
     """Begin to connect to ``port`` on the loopback interface, by IPv4 or else by IPv6.
 
     Raises:

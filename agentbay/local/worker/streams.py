@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .calls import Sender
+    from .calls import Sender, Settings
 
 _MESSAGE_CHARACTERS = 8192
 
@@ -59,6 +59,13 @@ class Source:
     def end_input(self) -> None:
         """Tell the other end that nothing more will be written."""
         raise NotImplementedError
+
+    def check_end(self) -> None:
+        """Do nothing if what was read is all there is.
+
+        Raises:
+            CallError: The file has ended, but not as it should; the stream breaks.
+        """
 
     def close(self, *, broken: bool) -> None:
         """Close the file; when *broken*, so that the other end does not take it for an end."""
@@ -133,7 +140,9 @@ class _Stream:
         except BlockingIOError:
             return
         self._credit -= len(data)
-        self._output_ended = not data
+        if not data:
+            self.source.check_end()
+            self._output_ended = True
         self._sender.send([Frame(Kind.BYTES if data else Kind.CLOSE, self.number, None, data)])
 
     def _write(self) -> None:
@@ -161,10 +170,11 @@ class Streams:
     """All streams of the worker and the thread that serves them."""
 
     def __init__(
-        self, sender: Sender, methods: dict[str, Callable[[dict[str, Any]], Source]]
+        self, sender: Sender, methods: dict[str, Callable[[dict[str, Any], Settings], Source]]
     ) -> None:
         self._sender = sender
         self._methods = methods
+        self._settings: Settings | None = None
         self._inbox: deque[Frame] = deque()
         self._streams: dict[int, _Stream] = {}
         self._by_fd: dict[int, _Stream] = {}
@@ -172,8 +182,9 @@ class Streams:
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._wake_fd, select.EPOLLIN)
 
-    def start(self) -> None:
+    def start(self, settings: Settings) -> None:
         """Start the thread, before the sandbox can be out of threads."""
+        self._settings = settings
         threading.Thread(target=self._run, daemon=True).start()
 
     def take(self, frame: Frame) -> None:
@@ -209,9 +220,9 @@ class Streams:
         number = frame.call
         try:
             method = self._methods.get(frame.text("method"))
-            if method is None:
+            if method is None or self._settings is None:
                 raise CallError("unknown_method", f"No stream: {frame.text('method')}")
-            source = method(frame.header.get("params", {}))
+            source = method(frame.header.get("params", {}), self._settings)
         except Exception as exc:  # noqa: BLE001 - see _step
             self._send_reset(number, *_described(exc))
             return

@@ -1,8 +1,4 @@
-"""The actions of the API; each class is one, see :class:`agentbay._wire.request.Request`.
-
-Parameters and data that the current services ignore are listed all the same: other clients
-send them, and the local runtime must understand them.
-"""
+"""Sessions: their life, their states and their labels."""
 
 from __future__ import annotations
 
@@ -10,58 +6,30 @@ from typing import Any, ClassVar
 
 from attrs import field, frozen
 
+from agentbay._wire.actions.tools import ToolListing
 from agentbay._wire.codec import JsonText, WireObject
 from agentbay._wire.persistence import PersistenceItem
 from agentbay._wire.request import Request, SuccessRule
 
 __all__ = (
-    "CallMcpTool",
     "CreateMcpSession",
     "CreatedSession",
     "DeleteSessionAsync",
-    "DesktopInfo",
     "GetLabel",
-    "GetLink",
-    "GetMcpResource",
     "GetSession",
     "GetSessionDetail",
     "LabelData",
-    "LinkData",
-    "ListMcpTools",
     "ListSession",
     "PauseSessionAsync",
     "RefreshSessionIdleTime",
     "ReleaseMcpSession",
-    "ResourceData",
     "ResumeSessionAsync",
     "SdkStats",
     "SessionData",
     "SessionDetail",
     "SessionListing",
     "SetLabel",
-    "ToolListing",
-    "ToolPayload",
 )
-
-
-@frozen(kw_only=True)
-class ToolListing(WireObject):
-    """One tool in ``ToolList`` and in the reply to ``ListMcpTools``."""
-
-    pascal_case = False
-    wire_names = {"input_schema": "inputSchema"}
-    also_read = {
-        "Name": "name",
-        "serverName": "server",
-        "Server": "server",
-        "input_schema": "inputSchema",
-    }
-
-    name: str = ""
-    server: str = ""
-    description: str = ""
-    input_schema: dict[str, Any] = field(factory=dict)
-    tool: str = ""
 
 
 @frozen(kw_only=True)
@@ -300,111 +268,3 @@ class GetLabel(Request[LabelData]):
     session_id: str
     max_results: int | None = None
     next_token: str | None = None
-
-
-@frozen(kw_only=True)
-class LinkData(WireObject):
-    """What ``GetLink`` gives back."""
-
-    url: str = field(default="", repr=False)
-
-
-@frozen(kw_only=True)
-class GetLink(Request[LinkData]):
-    """Ask for a URL by which something inside a session can be reached."""
-
-    data_type: ClassVar[Any] = LinkData
-    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
-
-    session_id: str
-    protocol_type: str | None = None
-    """``https`` or ``wss``; the latter when absent."""
-    port: int | None = None
-    option: str | None = None
-
-
-@frozen(kw_only=True)
-class DesktopInfo(WireObject):
-    """How a desktop client connects to a session."""
-
-    app_id: str = ""
-    auth_code: str = field(default="", repr=False)
-    connection_properties: str = field(default="", repr=False)
-    resource_id: str = ""
-    resource_type: str = ""
-    ticket: str = field(default="", repr=False)
-
-
-@frozen(kw_only=True)
-class ResourceData(WireObject):
-    """What ``GetMcpResource`` gives back."""
-
-    session_id: str = ""
-    resource_url: str = field(default="", repr=False)
-    desktop_info: DesktopInfo = field(factory=DesktopInfo)
-
-
-@frozen(kw_only=True)
-class GetMcpResource(Request[ResourceData]):
-    """Ask how a session can be viewed."""
-
-    data_type: ClassVar[Any] = ResourceData
-    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
-
-    session_id: str
-
-
-@frozen(kw_only=True)
-class ToolPayload(WireObject):
-    """A tool's answer, on every route; only the first piece of its content counts."""
-
-    pascal_case = False
-    wire_names = {"is_error": "isError"}
-
-    content: tuple[Any, ...] = ()
-    is_error: bool = False
-
-    @classmethod
-    def of_text(cls, text: str, *, is_error: bool = False) -> ToolPayload:
-        """Return the payload that carries *text*."""
-        return cls(content=({"type": "text", "text": text},), is_error=is_error)
-
-    @property
-    def text(self) -> str:
-        """The first piece: itself when it is a string, else its text, blob or data."""
-        first = self.content[0] if self.content else ""
-        if isinstance(first, str):
-            return first
-        if not isinstance(first, dict):
-            return ""
-        forms = (first.get(form) for form in ("text", "blob", "data"))
-        return next((form for form in forms if isinstance(form, str) and form), "")
-
-
-@frozen(kw_only=True)
-class CallMcpTool(Request[ToolPayload]):
-    """Call a tool of a session."""
-
-    data_type: ClassVar[Any] = ToolPayload
-    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
-    json_text = {"args": JsonText.SPACED}
-
-    session_id: str
-    name: str
-    args: dict[str, Any] = field(factory=dict, repr=False)
-    server: str = ""
-    auto_gen_session: bool = False
-    external_user_id: str | None = None
-    image_id: str | None = None
-    tool: str | None = None
-
-
-@frozen(kw_only=True)
-class ListMcpTools(Request[tuple[ToolListing, ...]]):
-    """List the tools of an image; no session is needed."""
-
-    data_type: ClassVar[Any] = tuple[ToolListing, ...]
-    data_is_text: ClassVar[bool] = True
-    success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
-
-    image_id: str | None = None

@@ -1,0 +1,13 @@
+"""The tools of a session.
+
+Each class is one tool; its fields are the arguments. The client builds calls and reads answers
+with it, the local runtime checks arguments and writes answers with it, and the tool list that
+sessions announce is derived from it. Adding a tool is adding a class.
+"""
+
+from __future__ import annotations
+
+from agentbay._wire.tools.base import *
+from agentbay._wire.tools.files import *
+from agentbay._wire.tools.shell import *
+from agentbay._wire.tools.system import *
