@@ -86,7 +86,7 @@ _HOMES = {
     "agentbay.models.keys": "get_supported_key_names normalize_keys",
     "agentbay.models.metrics": "SessionMetrics SessionMetricsResult",
     "agentbay.models.results": (
-        "ApiResponse BaseResult BoolResult OperationResult extract_request_id"
+        "ApiResponse BaseResult BoolResult OperationResult Response extract_request_id"
     ),
     "agentbay.models.session": (
         "DeleteResult McpTool McpToolResult McpToolsResult SessionInfo SessionListItem "

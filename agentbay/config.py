@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from attrs import define, field, frozen
 
 from agentbay.errors import ConfigurationError
+from agentbay.logs import LOG_VARIABLES, configure_from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,7 +187,8 @@ def load_dotenv(env_file: str | None = None) -> None:
     """Put the values of a ``.env`` file into the environment, without replacing any there.
 
     Without *env_file*, or when that is missing, the first ``.env`` from the working directory
-    upwards is taken. Nothing is raised: a broken file is logged.
+    upwards is taken. What it says of logging takes effect. Nothing is raised: a broken file is
+    logged.
     """
     path = Path(env_file) if env_file else None
     if path is not None and not path.is_file():
@@ -197,7 +199,10 @@ def load_dotenv(env_file: str | None = None) -> None:
         if path is not None:
             import dotenv
 
+            before = [os.environ.get(name) for name in LOG_VARIABLES]
             dotenv.load_dotenv(path, override=False)
+            if before != [os.environ.get(name) for name in LOG_VARIABLES]:
+                configure_from_environment()
     except (OSError, ValueError) as exc:
         logger.warning("The environment file %s cannot be read: %s", path or ".env", exc)
 

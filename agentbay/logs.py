@@ -1,8 +1,9 @@
 """Logging: standard library only, silent until asked, and free of secrets.
 
 The package logs to ``agentbay`` and loggers below it. It shows nothing by itself: configure
-:mod:`logging` as usual, or call :meth:`AgentBayLogger.setup`. In the environment,
-``AGENTBAY_LOG_LEVEL`` sets the level and ``AGENTBAY_LOG_FILE`` names a file to write.
+:mod:`logging` as usual, or call :meth:`AgentBayLogger.setup`. In the environment, or in a ``.env``
+file, ``AGENTBAY_LOG_LEVEL`` sets the level and ``AGENTBAY_LOG_FILE`` names a file to write. Each
+event is one line: what ``AGENTBAY_LOG_FORMAT`` calls ``compact``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from agentbay._masking import mask_sensitive_text
 __all__ = ("AgentBayLogger", "get_logger", "log")
 
 ROOT = "agentbay"
+LOG_VARIABLES = ("AGENTBAY_LOG_LEVEL", "AGENTBAY_LOG_FILE")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 DEFAULT_SIZE = "10 MB"
 BACKUPS = 100

@@ -172,6 +172,22 @@ def test_environment_is_followed_at_import(tmp_path: Path) -> None:
         assert (finished.exit_code, finished.stderr) == (0, "")
 
 
+def test_a_dotenv_file_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "sdk.log"
+    (tmp_path / "settings.env").write_text(
+        f"AGENTBAY_LOG_LEVEL=debug\nAGENTBAY_LOG_FILE={path}\nAGENTBAY_API_KEY=akm-x\n"
+    )
+    script = f"""
+        import agentbay
+        agentbay.log.debug("before")
+        agentbay.AgentBay(env_file={str(tmp_path / "settings.env")!r})
+        agentbay.log.debug("after")
+    """
+    assert lines_of(script) == []
+    assert "after" in path.read_text()
+    assert "before" not in path.read_text()
+
+
 def test_masking_by_name() -> None:
     data = {
         "Api_Key": "short",

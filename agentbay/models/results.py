@@ -22,6 +22,7 @@ __all__ = (
     "BoolResult",
     "OperationResult",
     "Outcome",
+    "Response",
     "extract_request_id",
 )
 
@@ -53,6 +54,10 @@ class ApiResponse:
     def get_request_id(self) -> str:
         """Return the id of the request that this answers."""
         return self.request_id
+
+
+Response = ApiResponse
+"""Another name of the base of all results."""
 
 
 class Outcome:

@@ -16,7 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_version": set(),
     "_masking": set(),
     "errors": set(),
-    "config": {"_version", "errors"},
+    "config": {"_version", "errors", "logs"},
     "logs": {"_masking"},
     "models": {"errors"},
     "_wire": {"errors", "models"},
