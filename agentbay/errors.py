@@ -18,6 +18,7 @@ __all__ = (
     "BrowserError",
     "ClearanceTimeoutError",
     "ClientClosedError",
+    "CodeFailedError",
     "CommandError",
     "CommandFailedError",
     "ConfigurationError",
@@ -40,9 +41,11 @@ __all__ = (
     "RemoteFileNotFoundError",
     "RemoteOperationError",
     "RequestTimeoutError",
+    "ScreenshotError",
     "ServerFaultError",
     "ServiceError",
     "SessionError",
+    "SkillsError",
     "TransportError",
     "WsCancelledError",
 )
@@ -272,6 +275,32 @@ class CommandFailedError(CommandError):
         self.stderr = stderr
 
 
+class CodeFailedError(RemoteOperationError):
+    """Code was run and failed, or was stopped by a limit.
+
+    Attributes:
+        name: The class of the exception in the session, such as ``ValueError``.
+        value: Its message.
+        traceback: Where it happened; empty when that is not known.
+    """
+
+    default_message = "The code failed"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *args: object,
+        name: str = "",
+        value: str = "",
+        traceback: str = "",
+        **extra: Any,
+    ) -> None:
+        super().__init__(message, *args, **extra)
+        self.name = name
+        self.value = value
+        self.traceback = traceback
+
+
 class SessionError(AgentBayError):
     """A session operation failed."""
 
@@ -290,6 +319,12 @@ class BrowserError(RemoteOperationError):
     default_message = "Browser error"
 
 
+class ScreenshotError(BrowserError, RuntimeError):
+    """A page could not be captured; the cause is what Playwright raised."""
+
+    default_message = "Failed to capture screenshot"
+
+
 class AgentError(RemoteOperationError):
     """An agent task failed."""
 
@@ -300,6 +335,12 @@ class ClearanceTimeoutError(AgentBayError, TimeoutError):
     """A context was not cleared in time."""
 
     default_message = "Context clearing operation timed out"
+
+
+class SkillsError(AgentBayError, RuntimeError):
+    """Skills could not be described."""
+
+    default_message = "Skills error"
 
 
 class WsCancelledError(AgentBayError):

@@ -7,9 +7,10 @@ Wire objects spell their names in PascalCase; the classes here spell them in sna
 from __future__ import annotations
 
 import json
+import types
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
-from typing import Any, ClassVar, TypeVar, cast, get_origin
+from typing import Any, ClassVar, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -23,6 +24,7 @@ __all__ = (
     "WireObject",
     "dump_json",
     "lenient_converter",
+    "load_json",
     "strict_converter",
     "structure",
     "wire_name",
@@ -79,6 +81,18 @@ def dump_json(value: Any, style: JsonText) -> str:
     )
 
 
+def load_json(text: str) -> Any:
+    """Parse *text*.
+
+    Raises:
+        ValueError: it is not JSON, or has too many objects and arrays inside each other.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("too many objects and arrays inside each other") from None
+
+
 def _normalised(cls: type[WireObject], value: Any) -> dict[str, Any]:
     """Drop nulls, read other spellings, and parse what travels as JSON inside a string."""
     if not isinstance(value, Mapping):
@@ -92,7 +106,7 @@ def _normalised(cls: type[WireObject], value: Any) -> dict[str, Any]:
         text = present.get(name)
         if isinstance(text, str):
             try:
-                present[name] = json.loads(text) if text.strip() else None
+                present[name] = load_json(text) if text.strip() else None
             except ValueError as exc:
                 raise TypeError(f"{name} must be JSON: {exc}") from exc
             if present[name] is None:
@@ -164,6 +178,20 @@ def _make_converter(*, strict: bool) -> cattrs.Converter:
 
         return unstructure
 
+    def list_factory(cls: type[Any]) -> Callable[[Any, Any], list[Any]]:
+        items: Any = types.GenericAlias(tuple, (*get_args(cls), ...))
+
+        def structure_list(value: Any, _: Any) -> list[Any]:
+            if not isinstance(value, list | tuple):  # a string would be taken for its characters
+                raise TypeError(f"expected an array, got {_kind(value)}")
+            return list(converter.structure(value, items))
+
+        return structure_list
+
+    def is_list(cls: Any) -> bool:
+        return get_origin(cls) is list
+
+    converter.register_structure_hook_factory(is_list, list_factory)
     converter.register_structure_hook_factory(is_wire, structure_factory)
     converter.register_unstructure_hook_factory(is_wire, unstructure_factory)
     return converter

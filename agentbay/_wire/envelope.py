@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
-from agentbay._wire.codec import JsonText, dump_json, lenient_converter, structure
+from agentbay._wire.codec import JsonText, dump_json, lenient_converter, load_json, structure
 from agentbay._wire.request import Request, SuccessRule
 from agentbay.errors import (
     AuthenticationError,
@@ -57,6 +57,16 @@ class Code:
     THROTTLED = "Throttling"
     UNAVAILABLE = "ServiceUnavailable"
     INTERNAL = "InternalError"
+    CONTEXT_NOT_FOUND = "InvalidContext.NotFound"
+    CONTEXT_IN_USE = "ContextInUse"
+    CONTEXT_FILE_NOT_FOUND = "InvalidContextFile.NotFound"
+    PATH_ALREADY_BOUND = "PathAlreadyBound"
+    FILE_TOO_LARGE = "FileTooLarge"
+    INVALID_SIGNATURE = "InvalidSignature"
+    SIGNATURE_EXPIRED = "SignatureExpired"
+    METHOD_NOT_ALLOWED = "MethodNotAllowed"
+    INVALID_RANGE = "InvalidRange"
+    STORAGE_FULL = "InsufficientStorage"
 
 
 SESSION_NOT_FOUND = "Resource [McpSession] is not found."
@@ -123,6 +133,7 @@ class Reply(Generic[DataT]):
     next_token: str = ""
     max_results: int = 0
     total_count: int = 0
+    count: int | None = None
     data: DataT | None = None
     refusal: ServiceError | None = None
 
@@ -139,6 +150,7 @@ class _Envelope:
     NextToken: str = ""
     MaxResults: int = 0
     TotalCount: int = 0
+    Count: int | None = None
 
 
 def parse_body(text: str, http_status: int) -> dict[str, Any]:
@@ -148,7 +160,7 @@ def parse_body(text: str, http_status: int) -> dict[str, Any]:
         ProtocolError: it is not a JSON object; the message shows how it begins.
     """
     try:
-        body = json.loads(text)
+        body = load_json(text)
     except ValueError as exc:
         begin = " ".join(text[:80].split())
         raise ProtocolError(
@@ -188,6 +200,7 @@ def read_reply(request: type[Request[DataT]], text: str, http_status: int) -> Re
         next_token=outer.NextToken,
         max_results=outer.MaxResults,
         total_count=outer.TotalCount,
+        count=outer.Count,
         data=data,
         refusal=refusal,
     )
@@ -198,7 +211,7 @@ def _read_data(request: type[Request[DataT]], data: Any, what: str, request_id: 
         if not data.strip():
             return None
         try:
-            data = json.loads(data)
+            data = load_json(data)
         except ValueError as exc:
             raise ProtocolError(
                 f"{what} cannot be read: Data is not JSON: {exc}",
@@ -232,6 +245,7 @@ def _refusal(rule: SuccessRule, outer: _Envelope) -> ServiceError | None:
         SuccessRule.NEEDS_TRUE_OR_NO_CODE: outer.Success is not True and bool(outer.Code),
         SuccessRule.ABSENT_IS_TRUE: outer.Success is False,
         SuccessRule.NEEDS_TRUE: outer.Success is not True,
+        SuccessRule.IGNORED: False,
     }[rule]
     if not failed:
         return None
@@ -288,6 +302,8 @@ def write_reply(request: type[Request[DataT]], reply: Reply[DataT]) -> dict[str,
             "MaxResults": reply.max_results,
             "TotalCount": reply.total_count,
         }
+    if reply.count is not None:
+        body["Count"] = reply.count
     return body
 
 

@@ -54,6 +54,8 @@ class SuccessRule(Enum):
     """A failure if it is false."""
     NEEDS_TRUE = auto()
     """A failure if it is not true."""
+    IGNORED = auto()
+    """Never a failure: whether it is one can be seen from the data."""
 
 
 @attrs.frozen

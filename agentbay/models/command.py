@@ -1,13 +1,33 @@
-"""Commands: what one leaves behind."""
+"""Commands: what one writes and leaves behind."""
 
 from __future__ import annotations
 
-from attrs import define, field
+from typing import Literal
+
+from attrs import define, field, frozen
 
 from agentbay.errors import CommandError, CommandFailedError
 from agentbay.models.results import ApiResponse, Outcome
 
-__all__ = ("CommandResult",)
+__all__ = ("CommandOutput", "CommandResult")
+
+
+@frozen
+class CommandOutput:
+    """A piece of what a background command wrote, as it came.
+
+    Attributes:
+        stream: Which of its two streams.
+        data: The bytes; a character of text may begin in one piece and end in the next.
+    """
+
+    stream: Literal["stdout", "stderr"]
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """The bytes as UTF-8; what is not, characters cut by the end included, becomes U+FFFD."""
+        return self.data.decode("utf-8", "replace")
 
 
 @define

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import define
+from attrs import converters, define, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ __all__ = (
 )
 
 MOBILE_INFO_PATH: Final = "/data/agentbay_mobile_info"
+MOBILE_INFO_FILE: Final = "dev_info.json"
 
 
 class MobileSimulateMode(Enum):
@@ -77,13 +78,15 @@ class MobileSimulateConfig:
     Args:
         simulate: Whether to imitate.
         simulate_path: Directory in the session that holds the device's description.
-        simulate_mode: Which parts.
+        simulate_mode: Which parts; its value, such as ``"All"``, works as well.
         simulated_context_id: Context that holds the description.
     """
 
     simulate: bool = False
     simulate_path: str | None = None
-    simulate_mode: MobileSimulateMode | None = None
+    simulate_mode: MobileSimulateMode | None = field(
+        default=None, converter=converters.optional(MobileSimulateMode)
+    )
     simulated_context_id: str | None = None
 
     def validate(self) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from attrs import field, frozen
 
-from agentbay._wire.codec import JsonText, WireObject, dump_json, lenient_converter, structure
+from agentbay._wire.codec import (
+    JsonText,
+    WireObject,
+    dump_json,
+    lenient_converter,
+    load_json,
+    structure,
+)
 from agentbay._wire.persistence import PersistenceItem
 from agentbay._wire.request import Request, SuccessRule
 
@@ -270,7 +276,7 @@ def _status_item(item: Any) -> ContextStatusItem:
 
 def _array(text: Any) -> list[Any]:
     try:
-        found = json.loads(text) if isinstance(text, str) and text.strip() else []
+        found = load_json(text) if isinstance(text, str) and text.strip() else []
     except ValueError:
         return []
     return found if isinstance(found, list) else []

@@ -190,7 +190,7 @@ class ListSession(Request[tuple[SessionListing, ...]]):
 
     data_type: ClassVar[Any] = tuple[SessionListing, ...]
     success_rule: ClassVar[SuccessRule] = SuccessRule.ABSENT_IS_TRUE
-    json_text = {"labels": JsonText.SPACED}
+    json_text = {"labels": JsonText.ASCII}
 
     labels: dict[str, str] = field(factory=dict)
     max_results: int = 10

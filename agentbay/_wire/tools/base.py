@@ -57,7 +57,7 @@ class Tool(WireObject):
     @classmethod
     def argument_names(cls) -> dict[str, str]:
         """Return the wire name of each field."""
-        return {field.name: wire_name(cls, field.name) for field in attrs.fields(cls)}
+        return _wire_names(cls)
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of the call, without those left at ``None``."""
@@ -115,12 +115,16 @@ def tool_error(code: int, message: str) -> str:
     return f"Execution failed. Error code:{code} Error message: {message}"
 
 
+def _wire_names(cls: Any) -> dict[str, str]:
+    return {field.name: wire_name(cls, field.name) for field in attrs.fields(cls)}
+
+
 _JSON_TYPES: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
-def _json_schema(cls: type[Tool]) -> dict[str, Any]:
+def _json_schema(cls: Any) -> dict[str, Any]:
     hints = get_type_hints(cls)
-    names = cls.argument_names()
+    names = _wire_names(cls)
     properties: dict[str, Any] = {}
     required = []
     for argument in attrs.fields(cls):
@@ -149,4 +153,6 @@ def _type_schema(hint: Any) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": _type_schema(parts[1])}
     if origin in (list, tuple):
         return {"type": "array", "items": _type_schema(parts[0])}
+    if isinstance(hint, type) and issubclass(hint, WireObject):
+        return _json_schema(hint)
     return {"type": _JSON_TYPES[hint]}
