@@ -21,6 +21,7 @@ from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
 
+from agentbay._caller import Errands, waiting_thread
 from agentbay.errors import BlockingCallWarning, ClientClosedError
 
 if TYPE_CHECKING:
@@ -147,6 +148,8 @@ def _check_caller(thread: _LoopThread) -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         return
+    if "greenlet" in sys.modules and asyncio.current_task() is None:
+        return  # Playwright's blocking API keeps a loop in a greenlet aside, for just itself
     if hasattr(builtins, "__IPYTHON__"):  # a notebook has nothing else to do meanwhile
         return
     level, frame = 1, sys._getframe()
@@ -162,9 +165,11 @@ class _CallbackAbortedError(Exception):
 class _Call(Generic[T]):
     """One coroutine on the loop thread; ``outcome`` is set when its clean-up, too, has ended."""
 
-    def __init__(self, coro: Coroutine[Any, Any, T]) -> None:
+    def __init__(self, coro: Coroutine[Any, Any, T], *, attended: bool = False) -> None:
         self.outcome: Future[T] = Future()
         self.outcome.set_running_or_notify_cancel()  # from here on nobody else can cancel it
+        self._errands = Errands()
+        self._attended = attended
         self._coro = coro
         self.thread: _LoopThread | None = None
         self.on_cancel: Callable[[], object] | None = None
@@ -197,8 +202,10 @@ class _Call(Generic[T]):
         try:
             if self.thread is None:
                 self.submit()
-            while not wait((self.outcome, *sooner), _POLL_INTERVAL, FIRST_COMPLETED).done:
-                pass
+            ends, errands = {self.outcome, *sooner}, self._errands
+            while not any(end.done() for end in ends):
+                if wait({*ends, errands.arrival}, _POLL_INTERVAL, FIRST_COMPLETED).done:
+                    errands.run()
         except BaseException:
             if not self.outcome.done():
                 self.cancel()
@@ -221,6 +228,8 @@ class _Call(Generic[T]):
     async def _contain(self) -> None:
         import anyio
 
+        if self._attended:
+            waiting_thread.set(self._errands)
         try:
             with anyio.CancelScope() as self._scope:
                 self.outcome.set_result(await self._coro)
@@ -239,7 +248,7 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
 
     Ctrl-C cancels the coroutine and gives its clean-up a moment before KeyboardInterrupt goes on.
     """
-    call = _Call(coro)
+    call = _Call(coro, attended=True)
     try:
         call.wait()
         return call.outcome.result()

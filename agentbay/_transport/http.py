@@ -12,13 +12,16 @@ import io
 import os
 import ssl
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from attrs import field, frozen
+from yarl import URL
 
+from agentbay._transport.deadline import Deadline
+from agentbay._wire.envelope import service_error
 from agentbay.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -29,8 +32,8 @@ from agentbay.errors import (
 )
 
 if TYPE_CHECKING:
-    from agentbay._transport.deadline import Deadline
     from agentbay.config import Config
+    from agentbay.errors import ServiceError
 
 __all__ = ("HttpPool", "HttpResponse")
 
@@ -38,7 +41,16 @@ __all__ = ("HttpPool", "HttpResponse")
 # dropped here before the other side drops it under a request that must not be repeated.
 KEEPALIVE_SECONDS = 15.0
 
+CLOSED = "This client was closed; make a new one to go on"
+
 LARGE_BODY_BYTES = 256 * 1024
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Largest message of a WebSocket that is accepted."""
+WS_CLOSE_SECONDS = 1.0
+"""How long the other side may take to agree to the end of a WebSocket."""
+
+# What may wait to be read of a body that is a stream.
+STREAM_BUFFER_BYTES = 1024 * 1024
 
 _inherited: list[object] = []
 """Pools that came with a fork: kept, so that nothing ever closes the parent's sockets."""
@@ -137,12 +149,10 @@ class HttpPool:
             TransportError: the connection broke, or the answer was incomplete.
             ConfigurationError: the URL or a certificate file is unusable.
         """
-        if self._closed:
-            raise ClientClosedError("This client was closed; make a new one to go on")
         timeout = aiohttp.ClientTimeout(
             total=deadline.remaining() or 0.001, sock_connect=connect_timeout
         )
-        with translated(url, deadline):
+        with self._translated(url, deadline):
             async with (
                 self._session(timeout) as session,
                 session.request(
@@ -155,6 +165,100 @@ class HttpPool:
                 ) as response,
             ):
                 return HttpResponse(response.status, response.headers, await response.read())
+
+    @contextlib.asynccontextmanager
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        idle: float,
+        headers: Mapping[str, str] | None = None,
+        body: AsyncIterator[bytes] | None = None,
+        follow_redirects: bool = False,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send one request whose bodies are streams; yield the answer before its body is read.
+
+        Nothing is added to what the caller says: no key, no type, no compression. There is no
+        deadline but the one for making a connection; the caller has to see that it goes on.
+
+        Args:
+            method: HTTP method.
+            url: Absolute URL.
+            idle: Seconds for making a connection.
+            headers: Header fields; the length of a body belongs there.
+            body: The body.
+            follow_redirects: Go where the answer says; without a body only.
+
+        Raises:
+            The same as :meth:`request`, also for errors within the block.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=idle)
+        with self._translated(url, Deadline.after(idle)):
+            async with (
+                self._session(timeout) as session,
+                session.request(
+                    method,
+                    _as_signed(url),
+                    headers={"Accept-Encoding": "identity", **(headers or {})},
+                    skip_auto_headers=("Content-Type",),
+                    data=body,
+                    proxy=self._network.proxy,
+                    allow_redirects=follow_redirects,
+                    auto_decompress=False,
+                    read_bufsize=STREAM_BUFFER_BYTES,
+                ) as response,
+            ):
+                yield response
+
+    @contextlib.asynccontextmanager
+    async def websocket(
+        self, url: str, *, headers: Mapping[str, str], deadline: Deadline
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse[bool]]:
+        """Hold a WebSocket connection; pings and pongs are the caller's business.
+
+        Args:
+            url: Absolute URL, with the scheme ``ws`` or ``wss``.
+            headers: Header fields of the handshake.
+            deadline: When it must have been made.
+
+        Raises:
+            ServiceError: the server refused it; the class says why.
+            ClientClosedError: the pool was closed.
+            TransportError: no connection could be made.
+            ConfigurationError: the URL or a certificate file is unusable.
+        """
+        timeout = aiohttp.ClientTimeout(total=deadline.remaining() or 0.001)
+        async with self._session(timeout) as session:
+            with self._translated(url, deadline):
+                try:
+                    socket = await session.ws_connect(
+                        url,
+                        headers=headers,
+                        proxy=self._network.proxy,
+                        autoping=False,
+                        max_msg_size=MAX_MESSAGE_BYTES,
+                        timeout=aiohttp.ClientWSTimeout(ws_close=WS_CLOSE_SECONDS),
+                    )
+                except aiohttp.WSServerHandshakeError as exc:
+                    raise _rejection(url, exc.status) from exc
+            try:
+                yield socket
+            finally:
+                await socket.close()
+
+    @contextlib.contextmanager
+    def _translated(self, url: str, deadline: Deadline) -> Iterator[None]:
+        """Translate errors; what fails because the pool was closed is no fault of the network."""
+        if self._closed:
+            raise ClientClosedError(CLOSED)
+        try:
+            with translated(url, deadline):
+                yield
+        except TransportError as exc:
+            if self._closed:
+                raise ClientClosedError(CLOSED) from exc
+            raise
 
     @contextlib.asynccontextmanager
     async def _session(
@@ -271,6 +375,22 @@ def translated(url: str, deadline: Deadline) -> Any:
         ) from exc
     except (aiohttp.ClientError, OSError) as exc:
         raise TransportError(f"The connection to {where} failed: {exc}") from exc
+
+
+def _rejection(url: str, status: int) -> ServiceError:
+    # Without the query, which may carry a secret.
+    error = service_error("", "", http_status=status)
+    place = f"{_origin(url)}{urlsplit(url).path}"
+    error.args = (f"WS connection rejected: HTTP {status}; url={place}",)
+    return error
+
+
+def _as_signed(url: str) -> URL | str:
+    """Keep a URL from being written in another way, which would break its signature."""
+    try:
+        return URL(url, encoded=True) if url.isascii() and " " not in url else url
+    except ValueError:
+        return url  # refused where URLs are opened, with the reason
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO:

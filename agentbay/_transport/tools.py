@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from agentbay._transport.deadline import Deadline
 from agentbay._wire.actions import CallMcpTool, ToolPayload
-from agentbay._wire.codec import lenient_converter, structure
+from agentbay._wire.codec import lenient_converter, load_json, structure
 from agentbay._wire.envelope import malformed_part, service_error
 from agentbay._wire.tools import tool_text
 from agentbay.errors import AgentBayError, ProtocolError
@@ -232,7 +232,7 @@ def _vpc_payload(response: HttpResponse) -> ToolPayload:
     if not response.ok:
         raise _link_refusal(response)
     try:
-        body = json.loads(response.text)
+        body = load_json(response.text)
     except ValueError as exc:
         raise ProtocolError(f"Unexpected error: the answer is not JSON: {exc}") from exc
     payload: ToolPayload = structure(lenient_converter, body, ToolPayload, "The tool's answer")
@@ -249,7 +249,7 @@ def _link_payload(response: HttpResponse) -> ToolPayload:
     if not response.ok:
         raise _link_refusal(response)
     try:
-        body = json.loads(response.text)
+        body = load_json(response.text)
     except ValueError as exc:
         raise ProtocolError(f"HTTP request failed: the answer is not JSON: {exc}") from exc
     data = body.get("data") if isinstance(body, dict) else None
@@ -257,7 +257,7 @@ def _link_payload(response: HttpResponse) -> ToolPayload:
         raise ProtocolError("No data field in LinkUrl response")
     if isinstance(data, str):
         try:
-            data = json.loads(data)
+            data = load_json(data)
         except ValueError as exc:
             raise ProtocolError("Invalid data field type in LinkUrl response") from exc
     if not isinstance(data, dict):
@@ -272,7 +272,7 @@ def _link_payload(response: HttpResponse) -> ToolPayload:
 def _link_refusal(response: HttpResponse) -> AgentBayError:
     message = f"HTTP request failed with code: {response.status}"
     try:
-        body = json.loads(response.text)
+        body = load_json(response.text)
     except ValueError:
         body = None
     said = (body.get("message") or body.get("Message")) if isinstance(body, dict) else None
