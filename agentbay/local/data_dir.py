@@ -4,6 +4,9 @@
     <data dir>/pid          that runtime's process id, for messages
     <data dir>/runtime.db   sessions and labels
     <data dir>/sandboxes/   one directory per live session
+    <data dir>/contexts.db  contexts: their names and objects
+    <data dir>/packs/       the content of those
+    <data dir>/packages/    what kernels import in all of them
 
 The kernel releases the lock when the process ends, however it ends: a directory whose lock is
 free belongs to nobody, which is how the remains of killed runtimes are recognised.
@@ -33,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 _PID = "pid"
 _SANDBOXES = "sandboxes"
+_PACKAGES = "packages"
 _TEMPORARY_PREFIX = "run-"
 _LOCK_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -51,9 +55,24 @@ class DataDir:
         return self.path / _SANDBOXES
 
     @property
+    def packages(self) -> Path:
+        """Where the packages of kernels are; each runtime fills it afresh."""
+        return self.path / _PACKAGES
+
+    @property
     def database(self) -> Path:
         """The store's file."""
         return self.path / "runtime.db"
+
+    @property
+    def contexts_database(self) -> Path:
+        """The file of the store of contexts."""
+        return self.path / "contexts.db"
+
+    @property
+    def packs(self) -> Path:
+        """Where the content of contexts is."""
+        return self.path / "packs"
 
     @property
     def ca_file(self) -> Path:
@@ -93,6 +112,7 @@ class DataDir:
             # Sandboxes do not outlive their runtime, so these are a killed one's.
             _clear_sandboxes(path)
             (path / _SANDBOXES).mkdir(mode=0o700)
+            (path / _PACKAGES).mkdir(mode=0o700)
         except BaseException:
             os.close(lock_fd)
             raise
@@ -113,6 +133,7 @@ class DataDir:
             raise LocalRuntimeError(f"The new directory {path} was locked by somebody else")
         _write_owner(path)
         (path / _SANDBOXES).mkdir(mode=0o700)
+        (path / _PACKAGES).mkdir(mode=0o700)
         return cls(path, lock_fd, temporary=True)
 
     def close(self) -> None:
@@ -197,4 +218,5 @@ def _remove_stale(path: Path, lock_fd: int) -> None:
 
 
 def _clear_sandboxes(path: Path) -> None:
-    remove_tree(path / _SANDBOXES)
+    for name in (_SANDBOXES, _PACKAGES):
+        remove_tree(path / name)

@@ -5,6 +5,7 @@ Every answer, whatever went wrong, is an envelope of the protocol with a fresh r
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import time
@@ -21,6 +22,9 @@ from agentbay._wire.request import REQUESTS, MissingParameterError, Request
 from agentbay.errors import NotFoundError, ProtocolError, ServiceError
 from agentbay.local.answers import error_answer, json_answer
 from agentbay.local.auth import check_api_key, check_origin, check_token, is_token
+from agentbay.local.channel.hub import TOKEN_HEADER, ChannelHub
+from agentbay.local.contexts.http import serve_signed
+from agentbay.local.contexts.signing import ROUTE
 from agentbay.local.handlers.registry import Call, Services, handled_actions, handler_of
 from agentbay.local.ids import new_request_id
 from agentbay.local.notices import Once
@@ -32,6 +36,8 @@ from agentbay.local.tools.call import call_tool
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from agentbay.local.session import Session
 
     _Route = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
     _HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,6 +65,7 @@ class Gateway:
         self._unknown_names = Once()
         self._draining = False
         self.in_flight = InFlight()
+        self.channels = ChannelHub()
 
     def application(self) -> web.Application:
         """Return the application that serves the routes."""
@@ -68,6 +75,13 @@ class Gateway:
             "/link/{session_id}/callTool", self._answering(self._handle_link)
         )
         application.router.add_get("/link/{session_id}", self._answering(self._handle_default_link))
+        application.router.add_get(
+            "/channel/{session_id}", self._answering(self._handle_channel, lasting=True)
+        )
+        # (?s: names of files may have line breaks.
+        application.router.add_route(
+            "*", f"{ROUTE}{{path:(?s:.*)}}", self._answering(self._handle_signed)
+        )
         application.router.add_route("*", "/{path:.*}", self._answering(self._handle_other))
         return application
 
@@ -75,13 +89,16 @@ class Gateway:
         """Refuse requests from now on; those in flight go on."""
         self._draining = True
 
-    def _answering(self, route: _Route) -> _HttpHandler:
-        """Return *route* with what all have in common: the checks and the writing of failures."""
+    def _answering(self, route: _Route, *, lasting: bool = False) -> _HttpHandler:
+        """Return *route* with what all have in common: the checks and the writing of failures.
+
+        A stop of the runtime does not wait for a *lasting* one, which ends with its session.
+        """
 
         async def handle(request: web.Request) -> web.StreamResponse:
             request_id = new_request_id()
             started = time.monotonic()
-            with self.in_flight:
+            with contextlib.nullcontext() if lasting else self.in_flight:
                 try:
                     self._check_origin(request)
                     response = await route(request, request_id)
@@ -100,7 +117,9 @@ class Gateway:
 
     def _check_origin(self, request: web.Request) -> None:
         headers = request.headers
-        check_origin(headers.getall("Host", []), headers.getall("Origin", []))
+        # No page can make a browser send this header, and some clients invent an origin.
+        origins = [] if TOKEN_HEADER in headers else headers.getall("Origin", [])
+        check_origin(headers.getall("Host", []), origins)
         if self._draining:
             refuse_stopping()
 
@@ -156,10 +175,7 @@ class Gateway:
         self, request: web.Request, request_id: str
     ) -> web.StreamResponse:
         """Say how the session is: what its default link leads to, in a browser for example."""
-        try:
-            session = self._services.sessions.get(request.match_info["session_id"])
-        except NotFoundError as exc:
-            raise service_error(Code.SESSION_NOT_FOUND, exc.detail, http_status=404) from exc
+        session = self._session_of_link(request)
         token = request.headers.get("X-Access-Token") or request.query.get("token")
         admit(session, has_token=is_token(token, session.token))
         return json_answer(
@@ -171,12 +187,26 @@ class Gateway:
             }
         )
 
+    async def _handle_channel(self, request: web.Request, _request_id: str) -> web.StreamResponse:
+        """Serve a session's WebSocket."""
+        return await self.channels.serve(request, self._session_of_link(request))
+
+    async def _handle_signed(self, request: web.Request, _request_id: str) -> web.StreamResponse:
+        """Serve a file of a context to whoever has a signed URL for it."""
+        return await serve_signed(self._services.contexts, request)
+
     async def _handle_other(self, request: web.Request, _request_id: str) -> web.StreamResponse:
         raise service_error(
             Code.ACTION_NOT_FOUND,
             f"There is nothing at {request.method} {request.path[:200]}; actions are POST /",
             http_status=404,
         )
+
+    def _session_of_link(self, request: web.Request) -> Session:
+        try:
+            return self._services.sessions.get(request.match_info["session_id"])
+        except NotFoundError as exc:
+            raise service_error(Code.SESSION_NOT_FOUND, exc.detail, http_status=404) from exc
 
     async def _body(self, request: web.Request) -> bytes:
         too_large = service_error(

@@ -39,7 +39,7 @@ class Profile:
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile(DEFAULT_IMAGE, _BASE_SERVERS),
+        Profile(DEFAULT_IMAGE, _BASE_SERVERS | {"wuying_codespace"}),
         Profile("code_latest", _BASE_SERVERS | {"wuying_codespace"}),
         Profile("browser_latest", _BASE_SERVERS),
     )

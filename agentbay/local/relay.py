@@ -140,9 +140,10 @@ class Relay:
             headers = request.headers
             check_origin(headers.getall("Host", []), headers.getall("Origin", []))
             admit(self._session, has_token=any(map(self._is_token, _given_tokens(request))))
-            if _is_websocket(request):
-                return await self._relay_socket(request)
-            return await self._relay_request(request)
+            with self._session.in_use():  # whoever is shown something still needs the session
+                if _is_websocket(request):
+                    return await self._relay_socket(request)
+                return await self._relay_request(request)
         except ServiceError as exc:
             return self._answer(exc, request_id)
         except WorkerError as exc:

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import logging
 import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,11 +16,13 @@ from aiohttp import web
 from attrs import define, field
 
 from agentbay.local.auth import is_loopback
+from agentbay.local.contexts.service import Contexts
 from agentbay.local.data_dir import DataDir
 from agentbay.local.failures import LocalRuntimeError
 from agentbay.local.gateway import MAX_BODY_BYTES, Gateway
 from agentbay.local.handlers.registry import Services
 from agentbay.local.ids import new_api_key
+from agentbay.local.kernels.packages import Packages
 from agentbay.local.links import Links
 from agentbay.local.sandbox.base import Limits, Network
 from agentbay.local.sandbox.bubblewrap import Bubblewrap
@@ -29,6 +32,7 @@ from agentbay.local.store import Store
 from agentbay.local.tls import Authority
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from agentbay.local.sandbox.base import Isolation
@@ -65,6 +69,7 @@ class LocalRuntime:
         tls: Speak HTTPS, with a certificate made for this run; see `ca_file`.
         limits: Resources of each session.
         max_body_bytes: Size above which requests are refused.
+        clock: Tells the time, for what is kept in contexts for some days only.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class LocalRuntime:
         tls: bool = False,
         limits: Limits | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if not is_loopback(host):
             raise LocalRuntimeError(
@@ -104,6 +110,7 @@ class LocalRuntime:
         self._tls = tls
         self._limits = limits or Limits()
         self._max_body_bytes = max_body_bytes
+        self._clock = clock
         self._running: _Running | None = None
         self._stopping: asyncio.Task[None] | None = None
 
@@ -138,6 +145,11 @@ class LocalRuntime:
         """The live sessions."""
         return self._require().sessions
 
+    @property
+    def contexts(self) -> Contexts:
+        """What outlives sessions."""
+        return self._require().contexts
+
     def _require(self) -> _Running:
         if self._running is None:
             raise LocalRuntimeError("The local runtime is not running")
@@ -169,19 +181,23 @@ class LocalRuntime:
             tls = authority.context()
         store = await Store.open(data.database)
         stack.push_async_callback(store.close)
+        contexts = await Contexts.open(data.contexts_database, data.packs, clock=self._clock)
+        stack.push_async_callback(contexts.close)
         listener = stack.enter_context(_listen(self._host, self._port))
         endpoint = _endpoint(listener, "https" if tls else "http")
         sessions = SessionTable(
             store,
+            contexts,
             self._isolation,
             data.sandboxes,
+            Packages(data.packages),
             network=self._network,
             limits=self._limits,
             warm=self._warm,
         )
         links = Links(authority)
         gateway = Gateway(
-            Services(sessions, store, links, endpoint),
+            Services(sessions, store, contexts, links, endpoint),
             self.api_key,
             max_body_bytes=self._max_body_bytes,
         )
@@ -193,10 +209,11 @@ class LocalRuntime:
         )
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
+        stack.push_async_callback(gateway.channels.close)
         stack.push_async_callback(sessions.close)
         await sessions.open()
         stack.push_async_callback(links.close)
-        running = _Running(endpoint, data, sessions, links, gateway, runner, listener)
+        running = _Running(endpoint, data, contexts, sessions, links, gateway, runner, listener)
         stack.push_async_callback(running.drain)
         await web.SockSite(runner, listener, ssl_context=tls, backlog=_BACKLOG).start()
         return running
@@ -240,6 +257,7 @@ class _Running:
 
     endpoint: str
     data: DataDir
+    contexts: Contexts
     sessions: SessionTable
     links: Links
     gateway: Gateway

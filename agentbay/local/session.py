@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from agentbay._wire.envelope import Code, service_error
+from agentbay.local.contexts.attached import AttachedContexts
 from agentbay.local.ids import new_id, new_token
 from agentbay.local.images import Image
+from agentbay.local.kernels.kernel import Kernels
 from agentbay.local.sandbox.base import Sandbox
 from agentbay.local.states import PAUSED_STATES, EndReason, State
 from agentbay.local.store import SessionRecord
@@ -56,12 +58,16 @@ class Session:
     labels: Mapping[str, str]
     lifetime: Lifetime
     sandbox: Sandbox
+    contexts: AttachedContexts = field(repr=False)
+    kernels: Kernels = field(repr=False)
     token: str = field(factory=new_token, repr=False)
     app_instance_id: str = field(factory=lambda: new_id("ai"))
     resource_id: str = field(factory=lambda: new_id("p"))
     created_at: float = field(factory=time.time)
     state: State = State.RUNNING
     end_reason: EndReason | None = None
+    changing: asyncio.Task[None] | None = field(default=None, repr=False)
+    """The latest change between running and paused."""
     ended: asyncio.Event = field(factory=asyncio.Event, repr=False)
     _born: float = field(factory=time.monotonic)
     _last_used: float = field(factory=time.monotonic)
@@ -97,7 +103,7 @@ class Session:
             raise self.wrong_state(f"tools need a RUNNING session{advice}")
         self._calls += 1
         try:
-            yield Workplace(self.sandbox, self.sandbox.spec.limits)
+            yield Workplace(self.sandbox, self.sandbox.spec.limits, self.kernels)
         finally:
             self._calls -= 1
             self.touch()
@@ -117,6 +123,7 @@ class Session:
     def stop_idle_clock(self) -> None:
         """Let no idle time pass from now on."""
         self._paused_at = time.monotonic()
+        self.contexts.held = True
 
     def continue_idle_clock(self) -> None:
         """Let idle time pass again, on top of what had passed when it was stopped."""
@@ -124,6 +131,7 @@ class Session:
             idle = max(self._paused_at - self._last_used, 0.0)
             self._last_used = time.monotonic() - idle
             self._paused_at = None
+            self.contexts.held = False
 
     def deadline(self, now: float) -> tuple[float, EndReason] | None:
         """Return when it is overdue as things stand at *now*, and for what reason."""

@@ -10,8 +10,10 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from agentbay._wire.envelope import SESSION_NOT_FOUND, Code, service_error
+from agentbay.local.contexts.attached import RELEASE_SECONDS, AttachedContexts
 from agentbay.local.ids import new_id
 from agentbay.local.images import DEFAULT_IMAGE
+from agentbay.local.kernels.kernel import Kernels
 from agentbay.local.pool import WarmPool
 from agentbay.local.sandbox.base import SandboxError, SandboxSpec
 from agentbay.local.session import NewSession, Session
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agentbay.errors import ServiceError
+    from agentbay.local.contexts.service import Contexts
+    from agentbay.local.kernels.packages import Packages
     from agentbay.local.sandbox.base import Isolation, Limits, Network, Sandbox
     from agentbay.local.store import Store
 
@@ -33,6 +37,7 @@ logger = logging.getLogger(__name__)
 # More at once would only make each start slower, until the last ones are given up.
 _STARTS_AT_ONCE = 4 * (os.cpu_count() or 1)
 _END_SECONDS = 30.0
+_NOTHING_TO_STORE = frozenset({EndReason.UNDELIVERED, EndReason.SANDBOX_DIED})
 
 
 def session_not_found() -> ServiceError:
@@ -50,16 +55,20 @@ class SessionTable:
     def __init__(
         self,
         store: Store,
+        contexts: Contexts,
         isolation: Isolation,
         sandboxes: Path,
+        packages: Packages,
         *,
         network: Network,
         limits: Limits,
         warm: int = 0,
     ) -> None:
         self._store = store
+        self._contexts = contexts
         self._isolation = isolation
         self._sandboxes = sandboxes
+        self._packages = packages
         self._network = network
         self._limits = limits
         self._live: dict[str, Session] = {}
@@ -97,7 +106,7 @@ class SessionTable:
         await self._pool.close()
         if self._reaper is not None:
             self._reaper.cancel()
-        if not await self._tasks.wait(_END_SECONDS):
+        if not await self._tasks.wait(RELEASE_SECONDS + _END_SECONDS):
             await self._tasks.cancel(_END_SECONDS)
 
     async def create(self, new: NewSession) -> Session:
@@ -109,7 +118,12 @@ class SessionTable:
         with self._creating:
             sandbox = await self._take_sandbox(new)
             session = Session(
-                image=new.image, labels=new.labels, lifetime=new.lifetime, sandbox=sandbox
+                image=new.image,
+                labels=new.labels,
+                lifetime=new.lifetime,
+                sandbox=sandbox,
+                contexts=AttachedContexts(self._contexts, sandbox),
+                kernels=Kernels(sandbox, self._packages),
             )
             self._live[session.id] = session
             self._tasks.spawn(self._watch(session), f"watch {session.id}")
@@ -146,6 +160,7 @@ class SessionTable:
             root=self._sandboxes / session_id,
             network=self._network,
             limits=self._limits,
+            packages=self._packages.directory,
         )
         async with self._starts:
             self._refuse_when_closing()
@@ -183,7 +198,7 @@ class SessionTable:
             raise session.wrong_state("only a RUNNING session can be paused")
         session.state = State.PAUSING
         session.stop_idle_clock()
-        self._tasks.spawn(self._pause(session), f"pause {session.id}")
+        session.changing = self._tasks.spawn(self._pause(session), f"pause {session.id}")
 
     def begin_resume(self, session: Session) -> None:
         """Begin to wake *session*; it is RESUMING when this returns, if it was PAUSED.
@@ -196,7 +211,7 @@ class SessionTable:
         if session.state is not State.PAUSED:
             raise session.wrong_state("only a PAUSED session can be resumed")
         session.state = State.RESUMING
-        self._tasks.spawn(self._resume(session), f"resume {session.id}")
+        session.changing = self._tasks.spawn(self._resume(session), f"resume {session.id}")
 
     async def _pause(self, session: Session) -> None:
         await self._store.set_state(session.id, State.PAUSING)
@@ -235,22 +250,44 @@ class SessionTable:
         if session.state in (State.DELETING, ENDED):
             return
         logger.info("Session %s ends (%s)", session.id, reason.value)
+        was_running = session.state is State.RUNNING
         session.state = State.DELETING
         session.end_reason = reason
-        self._tasks.spawn(self._end(session, reason), f"end {session.id}")
+        end = self._end(session, reason, was_running=was_running)
+        self._tasks.spawn(end, f"end {session.id}")
 
-    async def _end(self, session: Session, reason: EndReason) -> None:
+    async def _end(self, session: Session, reason: EndReason, *, was_running: bool) -> None:
         # Each step is done even if the one before it fails.
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._forget, session)
             stack.push_async_callback(self._store.end, session.id, reason.value)
             stack.push_async_callback(self._close_sandbox, session)
+            stack.push_async_callback(self._store_contexts, session, reason, was_running)
             await self._store.set_state(session.id, State.DELETING)
 
     def _forget(self, session: Session) -> None:
         session.state = ENDED
         del self._live[session.id]
         session.ended.set()
+
+    async def _store_contexts(self, session: Session, reason: EndReason, was_running: bool) -> None:
+        """Upload what is to outlive the session; nothing of one that its client never got."""
+        upload = reason not in _NOTHING_TO_STORE and bool(session.contexts.bindings)
+        if upload and not was_running:
+            upload = await self._wake(session)
+        await session.contexts.release(upload=upload)
+
+    async def _wake(self, session: Session) -> bool:
+        """Let a paused session run again; return whether it does."""
+        try:
+            if session.changing is not None:
+                await asyncio.wait([session.changing])
+            await session.sandbox.thaw()
+        except SandboxError as exc:
+            logger.error("Session %s cannot be woken to store its contexts: %s", session.id, exc)
+            return False
+        session.continue_idle_clock()
+        return True
 
     async def _close_sandbox(self, session: Session) -> None:
         try:

@@ -1,37 +1,26 @@
-"""What the runtime remembers: SQLite behind one thread of its own.
-
-The thread is plain and daemonic on purpose: the pools of ``concurrent.futures`` refuse work once
-the interpreter has begun to exit, which is when an embedded runtime still has to record the end
-of its sessions.
-"""
+"""What the runtime remembers of sessions."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import queue
-import sqlite3
-import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from agentbay.local.failures import LocalRuntimeError
+from agentbay.local.database import Database, Schema
 from agentbay.local.states import ENDED, EndReason, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import sqlite3
     from pathlib import Path
 
 __all__ = ("Page", "SessionFilter", "SessionRecord", "Store")
 
-ResultT = TypeVar("ResultT")
-
-_SCHEMA_VERSION = 1
-_SCHEMA = """
+_SCHEMA = Schema(
+    version=1,
+    statements="""
 CREATE TABLE sessions (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     session_id TEXT NOT NULL UNIQUE,
@@ -50,7 +39,8 @@ CREATE TABLE labels (
     value TEXT NOT NULL,
     PRIMARY KEY (session_id, key)
 ) WITHOUT ROWID;
-"""
+""",
+)
 
 _COLUMNS = "session_id, app_instance_id, resource_id, image_id, state, end_reason, created_at"
 
@@ -125,12 +115,8 @@ class Store:
     A call that is cancelled is carried out all the same.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="agentbay-store", daemon=True)
-        self._database: sqlite3.Connection | None = None
-        self._closed = False
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @classmethod
     async def open(cls, path: Path) -> Store:
@@ -139,22 +125,13 @@ class Store:
         Raises:
             LocalRuntimeError: It cannot be opened, or was written by a newer version.
         """
-        store = cls(path)
-        store._thread.start()
-        try:
-            await store._do(store._connect)
-        except BaseException:
-            await store.close()
-            raise
-        return store
+        database = Database(path, "agentbay-store")
+        await database.open(_SCHEMA, _end_lost)
+        return cls(database)
 
     async def close(self) -> None:
         """Finish what was asked for and close the file. Idempotent."""
-        if not self._closed:
-            self._closed = True
-            await self._do(self._disconnect)
-            self._work.put(None)
-            self._thread.join()
+        await self._database.close()
 
     async def add(self, record: SessionRecord) -> None:
         """Remember a new session."""
@@ -174,7 +151,7 @@ class Store:
             )
             _add_labels(database, record.session_id, record.labels)
 
-        await self._transaction(write)
+        await self._database.transaction(write)
 
     async def set_labels(self, session_id: str, labels: Mapping[str, str]) -> None:
         """Replace the labels of a session."""
@@ -183,11 +160,11 @@ class Store:
             database.execute("DELETE FROM labels WHERE session_id = ?", (session_id,))
             _add_labels(database, session_id, labels)
 
-        await self._transaction(write)
+        await self._database.transaction(write)
 
     async def set_state(self, session_id: str, state: State) -> None:
         """Record that a live session changed its state."""
-        await self._transaction(
+        await self._database.transaction(
             lambda database: database.execute(
                 "UPDATE sessions SET state = ? WHERE session_id = ?", (state.value, session_id)
             )
@@ -204,7 +181,7 @@ class Store:
             )
             _forget(database, now)
 
-        await self._transaction(write)
+        await self._database.transaction(write)
 
     async def get(self, session_id: str) -> SessionRecord | None:
         """Return a session that is live or ended recently."""
@@ -216,7 +193,7 @@ class Store:
             ).fetchone()
             return _record(row) if row else None
 
-        return await self._transaction(read)
+        return await self._database.transaction(read)
 
     async def page(self, wanted: SessionFilter, before: int | None, size: int) -> Page:
         """Return *size* sessions, newest first, from those older than position *before*.
@@ -239,82 +216,16 @@ class Store:
             records = tuple(_record(row[:-1]) for row in rows[:size])
             return Page(records, rows[size - 1][-1] if more else None, total)
 
-        return await self._transaction(read)
-
-    async def _transaction(self, body: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
-        if self._closed:
-            raise sqlite3.ProgrammingError("The store is closed")
-        return await self._do(lambda: self._run_transaction(body))
-
-    def _run_transaction(self, body: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
-        if self._database is None:
-            raise sqlite3.ProgrammingError("The store was not opened")
-        with self._database:
-            return body(self._database)
-
-    async def _do(self, function: Callable[[], ResultT]) -> ResultT:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[ResultT] = loop.create_future()
-
-        def settle(result: ResultT | None, error: Exception | None) -> None:
-            if done.cancelled():
-                return
-            if error is not None:
-                done.set_exception(error)
-            else:
-                done.set_result(result)  # type: ignore[arg-type]  # None is a result, too
-
-        def work() -> None:
-            result, error = None, None
-            try:
-                result = function()
-            except Exception as exc:  # noqa: BLE001 - it is handed to the caller
-                error = exc
-            # A closed loop means that nobody waits any more; the work is done all the same.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(settle, result, error)
-
-        self._work.put(work)
-        return await done
-
-    def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            work()
-
-    def _connect(self) -> None:
-        try:
-            database = sqlite3.connect(self._path)
-            self._database = database
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
-            database.execute("PRAGMA foreign_keys = ON")
-            _migrate(database, self._path)
-            with database:
-                database.execute(
-                    "UPDATE sessions SET state = ?, end_reason = ?, ended_at = ? "
-                    "WHERE ended_at IS NULL",
-                    (ENDED.value, EndReason.RUNTIME_LOST.value, time.time()),
-                )
-                _forget(database, time.time())
-        except sqlite3.Error as exc:
-            raise LocalRuntimeError(f"The database {self._path} cannot be used: {exc}") from exc
-
-    def _disconnect(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        return await self._database.transaction(read)
 
 
-def _migrate(database: sqlite3.Connection, path: Path) -> None:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > _SCHEMA_VERSION:
-        raise LocalRuntimeError(
-            f"The database {path} was written by a newer version of agentbay "
-            f"(schema {version}, this one knows {_SCHEMA_VERSION})."
-        )
-    if version == 0:
-        # One transaction: a runtime that is killed meanwhile leaves an empty file.
-        database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+def _end_lost(database: sqlite3.Connection) -> None:
+    now = time.time()
+    database.execute(
+        "UPDATE sessions SET state = ?, end_reason = ?, ended_at = ? WHERE ended_at IS NULL",
+        (ENDED.value, EndReason.RUNTIME_LOST.value, now),
+    )
+    _forget(database, now)
 
 
 def _forget(database: sqlite3.Connection, now: float) -> None:

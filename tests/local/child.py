@@ -18,7 +18,7 @@ from tests.children import DEFAULT_SIGNALS
 from tests.local.wire import DEADLINE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 SERVE = """
 import asyncio, json, sys
@@ -62,11 +62,15 @@ def run_script(script: str, temporary: Path, **extra: str) -> subprocess.Complet
 
 @contextmanager
 def serving(
-    temporary: Path, *, env: dict[str, str] | None = None, **options: Any
+    temporary: Path,
+    *,
+    env: dict[str, str] | None = None,
+    inside: Sequence[str] = (),
+    **options: Any,
 ) -> Iterator[Server]:
-    """Run a server until the test is over, or has ended it."""
+    """Run a server, by the command *inside*, until the test is over, or has ended it."""
     process = subprocess.Popen(
-        [*DEFAULT_SIGNALS, sys.executable, "-c", SERVE, json.dumps(options)],
+        [*DEFAULT_SIGNALS, *inside, sys.executable, "-c", SERVE, json.dumps(options)],
         env=environment(temporary, **(env or {})),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

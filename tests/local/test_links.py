@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import anyio
+import anyio.lowlevel
 import pytest
 from yarl import URL
 
@@ -295,6 +296,24 @@ async def test_websockets_pass(wire: Wire, started: Started, served: str) -> Non
         )
 
 
+async def test_who_uses_a_link_uses_the_session(wire: Wire) -> None:
+    """An open WebSocket keeps it for twice the time that it may be idle; then it goes."""
+    watched = await wire.create({"Timeout": "1"})
+    await serve(wire, watched, "page")
+    url = await link_of(wire, watched, protocol="wss")
+    async with wire.http.ws_connect(at(url, "/ws")) as socket:
+        until_later = time.monotonic() + 2
+        while time.monotonic() < until_later:
+            await socket.send_str("still here")
+            assert await socket.receive_str() == "still here"
+            with anyio.move_on_after(0.1):
+                await socket.receive()
+        assert await wire.status(watched.id) == "RUNNING"
+    with anyio.fail_after(DEADLINE):
+        while await wire.status(watched.id) not in ("DELETING", "FINISH"):
+            await anyio.lowlevel.checkpoint()
+
+
 async def test_websockets_end_like_the_other_side(
     wire: Wire, started: Started, served: str
 ) -> None:
@@ -359,7 +378,6 @@ async def test_links_of_paused_and_deleted_sessions(wire: Wire) -> None:
         ({"ProtocolType": "https", "Port": "30099"}, "30100, 30199"),
         ({"ProtocolType": "wss", "Port": "30200"}, "30100, 30199"),
         ({"ProtocolType": "ftp", "Port": "30150"}, "https, wss"),
-        ({"ProtocolType": "wss"}, "Port"),
     ],
 )
 async def test_what_cannot_be_linked(

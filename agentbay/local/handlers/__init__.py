@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 # Importing them registers what they handle.
-from agentbay.local.handlers import labels, lifecycle, links, session, tools
+from agentbay.local.handlers import contexts, labels, lifecycle, links, session, tools
 
-__all__ = ("labels", "lifecycle", "links", "session", "tools")
+__all__ = ("contexts", "labels", "lifecycle", "links", "session", "tools")

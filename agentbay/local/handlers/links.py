@@ -11,6 +11,7 @@ from agentbay.local.handlers.registry import Call, handles
 
 if TYPE_CHECKING:
     from agentbay.errors import ServiceError
+    from agentbay.local.session import Session
 
 _PORTS = range(30100, 30200)
 _PROTOCOLS = ("https", "wss")
@@ -27,17 +28,19 @@ async def get_link(call: Call, request: GetLink) -> Reply[LinkData]:
     if protocol is not None and protocol not in _PROTOCOLS:
         raise _invalid(f"ProtocolType must be one of {', '.join(_PROTOCOLS)}")
     if request.port is None:
+        base = f"{call.services.endpoint}/link/{session.id}"
         if protocol == "wss":
-            raise _invalid(
-                "ProtocolType wss needs a Port here: the local runtime has no WebSocket of the "
-                "session itself"
-            )
-        query = urlencode({"token": session.token})
-        return Reply(data=LinkData(url=f"{call.services.endpoint}/link/{session.id}?{query}"))
+            base = channel_url(call, session)
+        return Reply(data=LinkData(url=f"{base}?{urlencode({'token': session.token})}"))
     if request.port not in _PORTS:
         raise _invalid(f"Port must be in the range [{_PORTS[0]}, {_PORTS[-1]}]")
     url = await call.services.links.url(session, request.port, websocket=protocol != "https")
     return Reply(data=LinkData(url=url))
+
+
+def channel_url(call: Call, session: Session) -> str:
+    """Return the URL of the session's WebSocket, without the token."""
+    return f"{call.services.endpoint.replace('http', 'ws', 1)}/channel/{session.id}"
 
 
 def _invalid(problem: str) -> ServiceError:

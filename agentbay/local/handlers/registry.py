@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 
 from agentbay._wire.envelope import Reply
 from agentbay._wire.request import REQUESTS, Request
+from agentbay.local.contexts.service import Contexts
 from agentbay.local.links import Links
 from agentbay.local.sessions import SessionTable
 from agentbay.local.store import Store
@@ -28,6 +29,7 @@ class Services:
 
     sessions: SessionTable
     store: Store
+    contexts: Contexts
     links: Links
     endpoint: str
 

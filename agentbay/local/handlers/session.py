@@ -22,6 +22,9 @@ from agentbay._wire.actions import (
     SessionListing,
 )
 from agentbay._wire.envelope import Code, Reply, service_error
+from agentbay.local.contexts.attached import refuse_double
+from agentbay.local.handlers.contexts import bindings_of
+from agentbay.local.handlers.links import channel_url
 from agentbay.local.handlers.registry import Call, handles
 from agentbay.local.images import resolve_image
 from agentbay.local.session import Lifetime, NewSession
@@ -43,11 +46,8 @@ _TOKEN_PREFIX = "before:"  # noqa: S105 - a page token, nothing secret
 async def create_session(call: Call, request: CreateMcpSession) -> Reply[CreatedSession]:
     """Start a session. If the caller is gone before it hears of it, the session is ended."""
     sessions = call.services.sessions
-    if request.persistence_data_list:
-        # To start without them would lose what the caller trusts them to keep.
-        _refuse_parameter(
-            "PersistenceDataList", "cannot be honoured: there are no contexts here yet"
-        )
+    bindings = await bindings_of(call, request.persistence_data_list or [])
+    refuse_double(bindings)
     new = NewSession(
         image=resolve_image(request.image_id),
         labels=request.labels or {},
@@ -55,6 +55,7 @@ async def create_session(call: Call, request: CreateMcpSession) -> Reply[Created
     )
     session = await sessions.create(new)
     call.undo.append(partial(sessions.begin_end, session, EndReason.UNDELIVERED))
+    await session.contexts.bind(bindings)
     return Reply(
         data=CreatedSession(
             session_id=session.id,
@@ -63,6 +64,7 @@ async def create_session(call: Call, request: CreateMcpSession) -> Reply[Created
             resource_id=session.resource_id,
             token=session.token,
             link_url=_link_url(call, session),
+            ws_url=channel_url(call, session),
             tool_list=session.image.profile.tools(),
         )
     )
@@ -102,7 +104,12 @@ async def get_session(call: Call, request: GetSession) -> Reply[SessionData]:
             resource_id=session.resource_id,
             token=session.token,
             link_url=_link_url(call, session),
+            ws_url=channel_url(call, session),
             tool_list=session.image.profile.tools(),
+            contexts=tuple(
+                {"id": binding.context.id, "name": binding.context.name}
+                for binding in session.contexts.bindings
+            ),
         )
     )
 

@@ -100,6 +100,7 @@ class SandboxSpec:
             through the worker's socket, never on a command line.
         network: What the sandbox can reach.
         limits: What it may use.
+        packages: Directory of the host with packages for kernels, which are seen read-only.
     """
 
     id: str = field(
@@ -109,6 +110,7 @@ class SandboxSpec:
     env: Mapping[str, str] = field(factory=dict, repr=False)
     network: Network = Network.NAT
     limits: Limits = field(factory=Limits)
+    packages: Path | None = None
 
 
 @frozen

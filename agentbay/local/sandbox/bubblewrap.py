@@ -232,7 +232,7 @@ class _Host:
             *_CONFINEMENT,
             *("--hostname", spec.id),
             *options,
-            *rootfs.mounts(files, self.interpreter),
+            *rootfs.mounts(files, spec, self.interpreter),
             # Run by root, the sandbox's user owns much of /proc, /proc/sys included.
             *("--proc", "/proc", "--remount-ro", "/proc"),
             *("--dev", "/dev", "--perms", "1777", "--size", str(spec.limits.memory_bytes // 2)),
@@ -275,6 +275,7 @@ def _settings(spec: SandboxSpec, host: _Host) -> dict[str, Any]:
     }
     return {
         "home": rootfs.HOME,
+        "packages": rootfs.PACKAGES if spec.packages is not None else "",
         "env": {**env, **spec.env},
         "rlimits": rlimits,
         "cpu_seconds": limits.cpu_seconds,

@@ -152,7 +152,7 @@ async def run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:
     await join(asyncio.ensure_future(coroutine))
 
 
-async def join(task: asyncio.Future[None]) -> None:
+async def join(task: asyncio.Future[Any]) -> None:
     """Wait until *task* is done, however often the caller is cancelled meanwhile."""
     cancelled: asyncio.CancelledError | None = None
     with anyio.CancelScope(shield=True):  # else anyio cancels again in each turn of the loop

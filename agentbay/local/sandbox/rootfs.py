@@ -18,6 +18,7 @@ HOME = f"/home/{USER}"
 ID = 1000
 TOOLS = "/opt/agentbay/bin"
 WORKER_PARENT = "/opt/agentbay/lib"
+PACKAGES = "/opt/agentbay/packages"
 PATH = f"{TOOLS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _DNS_OF_NAT = "10.0.2.3"
@@ -45,11 +46,13 @@ _WRITABLE_BY_ALL = ("tmp", "var/tmp")
 _LIBRARIES = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 # What programs in /usr cannot do without; nothing here is particular to the host's users.
 _FROM_ETC = (
+    "R",
     "alternatives",
     "chromium",
     "chromium.d",
     "debian_version",
     "fonts",
+    "java*",
     "ld.so.cache",
     "ld.so.conf",
     "ld.so.conf.d",
@@ -114,17 +117,19 @@ def shell() -> str:
     return "/bin/bash" if shutil.which("bash", path="/bin:/usr/bin") else "/bin/sh"
 
 
-def mounts(root: Path, interpreter: Interpreter) -> list[str]:
+def mounts(root: Path, spec: SandboxSpec, interpreter: Interpreter) -> list[str]:
     """Return the options of bubblewrap that show *root*, and what of the host, inside."""
     arguments = ["--bind", str(root), "/", *_read_only("/usr")]
     for name in _LIBRARIES:
         if not Path("/", name).is_symlink() and Path("/", name).is_dir():
             arguments += _read_only(f"/{name}")
-    for name in _FROM_ETC:
-        if Path("/etc", name).exists():
-            arguments += _read_only(f"/etc/{name}")
+    for pattern in _FROM_ETC:
+        for found in sorted(Path("/etc").glob(pattern)):
+            arguments += _read_only(str(found))
     for directory in interpreter.directories:
         arguments += _read_only(str(directory))
+    if spec.packages is not None:
+        arguments += ["--ro-bind", str(spec.packages), PACKAGES]
     return [*arguments, "--ro-bind", str(_WORKER), f"{WORKER_PARENT}/worker"]
 
 

@@ -122,6 +122,7 @@ class _UnisolatedSandbox(LocalSandbox):
         }
         return {
             "home": self.home,
+            "packages": str(self.spec.packages or ""),
             "env": {**env, **self.spec.env, name: value},
             # Not the number of processes: that limit counts all processes of the user.
             "rlimits": {

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 # Importing them registers what they run.
-from agentbay.local.tools import files, metrics, shell
+from agentbay.local.tools import changes, code, environment, files, metrics, shell
 
-__all__ = ("files", "metrics", "shell")
+__all__ = ("changes", "code", "environment", "files", "metrics", "shell")

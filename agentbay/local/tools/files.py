@@ -9,15 +9,22 @@ from typing import Any
 
 from agentbay._wire.tools import (
     CreateDirectory,
+    DeleteFile,
     DirectoryLine,
+    EditFile,
     GetFileInfo,
     ListDirectory,
+    MoveFile,
     ReadFile,
+    ReadMultipleFiles,
+    SearchFiles,
     WriteFile,
 )
 from agentbay.local.tools.registry import ToolFailedError, Workplace, runs
 from agentbay.local.tools.worker import BAD_ARGUMENT, call_worker
 
+_MAX_TOGETHER = 64 * 1024 * 1024
+"""Bytes of all files of one call of ``read_multiple_files``."""
 _MAX_SEQUENCE = 4
 """Bytes of the longest UTF-8 sequence."""
 
@@ -83,11 +90,69 @@ async def write_file(tool: WriteFile, place: Workplace) -> str:
     return f"Successfully wrote to {tool.path}"
 
 
+@runs(ReadMultipleFiles)
+async def read_multiple_files(tool: ReadMultipleFiles, place: Workplace) -> str:
+    """Return the texts of files; one that cannot be read is told in its place."""
+    blocks = []
+    left = _MAX_TOGETHER
+    for path in tool.paths:
+        try:
+            content = await _read(place, path, 0, left + 1)
+        except ToolFailedError as exc:
+            reason = _one_line(exc.text.partition("Error message: ")[2] or exc.text)
+            blocks.append(ReadMultipleFiles.failed_block(path, reason))
+            continue
+        if len(content) > left:
+            reason = f"the files have more than {_MAX_TOGETHER} bytes together"
+            blocks.append(ReadMultipleFiles.failed_block(path, reason))
+            continue
+        left -= len(content)
+        blocks.append(ReadMultipleFiles.block(path, content.decode(errors="replace")))
+    return ReadMultipleFiles.format(blocks)
+
+
+@runs(EditFile)
+async def edit_file(tool: EditFile, place: Workplace) -> str:
+    """Replace text in a file and return the lines taken away and put in."""
+    edits = [{"old_text": edit.old_text, "new_text": edit.new_text} for edit in tool.edits]
+    params = {"path": tool.path, "edits": edits, "dry_run": tool.dry_run}
+    reply = await call_worker(place, "edit_file", params)
+    return reply.blobs.get("diff", b"").decode(errors="replace")
+
+
 @runs(CreateDirectory)
 async def create_directory(tool: CreateDirectory, place: Workplace) -> str:
     """Create a directory and its parents."""
     await call_worker(place, "create_directory", {"path": tool.path})
     return f"Successfully created directory {tool.path}"
+
+
+@runs(DeleteFile)
+async def delete_file(tool: DeleteFile, place: Workplace) -> str:
+    """Delete a file, a link or an empty directory."""
+    await call_worker(place, "delete_file", {"path": tool.path})
+    return f"Successfully deleted {tool.path}"
+
+
+@runs(MoveFile)
+async def move_file(tool: MoveFile, place: Workplace) -> str:
+    """Rename a file or directory."""
+    params = {"source": tool.source, "destination": tool.destination}
+    await call_worker(place, "move_file", params)
+    return f"Successfully moved {tool.source} to {tool.destination}"
+
+
+@runs(SearchFiles)
+async def search_files(tool: SearchFiles, place: Workplace) -> str:
+    """Return the paths below a directory whose names match."""
+    excluded = [part.strip() for part in (tool.exclude_patterns or "").split(",")]
+    params = {
+        "path": tool.path,
+        "pattern": tool.pattern,
+        "excluded": [pattern for pattern in excluded if pattern],
+    }
+    reply = await call_worker(place, "search_files", params)
+    return SearchFiles.format(map(_one_line, reply.result["matches"]))
 
 
 @runs(ListDirectory)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from agentbay._wire.tools import TOOLS, Tool, tool_error
+from agentbay.local.kernels.kernel import Kernels
 from agentbay.local.sandbox.base import Limits, Sandbox
 
 __all__ = ("ToolFailedError", "Workplace", "offered_tools", "runner_of", "runs")
@@ -34,6 +35,7 @@ class Workplace:
 
     sandbox: Sandbox
     limits: Limits
+    kernels: Kernels
 
 
 Runner = Callable[[ToolT, Workplace], Awaitable[str]]

@@ -11,7 +11,7 @@ from .threads import TurnLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
 _MESSAGE_CHARACTERS = 8192
@@ -20,14 +20,32 @@ _MESSAGE_CHARACTERS = 8192
 class Settings:
     """What every call of this worker starts from."""
 
-    def __init__(self, home: str, env: dict[str, str], cpu_seconds: int | None) -> None:
+    def __init__(
+        self, home: str, env: dict[str, str], cpu_seconds: int | None, packages: str = ""
+    ) -> None:
         self.home = home
         self.env = env
         self.cpu_seconds = cpu_seconds
+        self.packages = packages  # what kernels import, where it is seen inside
+        self._lock = threading.Lock()
 
     def resolve(self, path: str) -> str:
         """Return *path* as an absolute one; relative paths start at home."""
         return os.path.join(self.home, path)
+
+    def environment(self, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the environment for something that is started now; *variables* win.
+
+        Whatever starts a program in the sandbox takes it from here: the variables of the
+        session are in it as they are at this moment.
+        """
+        return {**self.env, **(variables or {})}
+
+    def set_variables(self, variables: Mapping[str, str]) -> None:
+        """Set variables of the session, for all that is started from now on."""
+        with self._lock:
+            # Replaced as a whole: a thread that starts something may be reading the former one.
+            self.env = {**self.env, **variables}
 
 
 class Sender:

@@ -170,7 +170,7 @@ class _Command:
             self._reaped = True
             status = self._process.wait()
         if killed:
-            _wait_group_gone(self._process.pid)
+            wait_group_gone(self._process.pid)
         for stream in self._streams:
             if stream.open:
                 drain.adopt(stream.fd)
@@ -188,7 +188,7 @@ class _Command:
         return result
 
 
-def _wait_group_gone(group: int) -> None:
+def wait_group_gone(group: int) -> None:
     """Wait until no process of a killed group is left.
 
     They are reaped by the sandbox's init, and no event tells that a group is empty.
@@ -208,7 +208,7 @@ def run_shell(call: Call, settings: Settings, drain: Drain) -> dict[str, Any]:
     timeout = call.number_of("timeout_ms", 60_000) / 1000
     limit = call.number_of("output_bytes", MAX_MESSAGE_BYTES // 4)
     cwd = settings.resolve(call.text("cwd")) if call.params.get("cwd") is not None else None
-    env = {**settings.env, **call.text_map("envs")}
+    env = settings.environment(call.text_map("envs"))
     running = _spawn(command, cwd or settings.home, env, settings.cpu_seconds, limit)
     try:
         call.set_abort(running.kill)
@@ -225,13 +225,8 @@ def run_shell(call: Call, settings: Settings, drain: Drain) -> dict[str, Any]:
 def _spawn(
     command: str, cwd: str, env: dict[str, str], cpu_seconds: int | None, limit: int
 ) -> _Command:
-    _check_directory(cwd)
-    arguments = ["/bin/sh", "-c", command]
-    if cpu_seconds is not None:
-        # Set by the shell itself: this process must not be bound, and its threads make it
-        # unsafe to run Python between fork and exec.
-        limited = 'ulimit -t "$0"; exec /bin/sh -c "$1"'
-        arguments = ["/bin/sh", "-c", limited, str(cpu_seconds), command]
+    check_directory(cwd)
+    arguments = limited(["/bin/sh", "-c", command], cpu_seconds)
     fds: list[int] = []
     try:
         fds += os.pipe()
@@ -258,7 +253,23 @@ def _spawn(
     return _Command(process, streams)
 
 
-def _check_directory(path: str) -> None:
+def limited(arguments: list[str], cpu_seconds: int | None) -> list[str]:
+    """Return how to run *arguments* with a limit on the processor time of each process.
+
+    A shell sets it: this process must not be bound, and its threads make it unsafe to run Python
+    between fork and exec.
+    """
+    if cpu_seconds is None:
+        return arguments
+    return ["/bin/sh", "-c", 'ulimit -t "$0"; exec "$@"', str(cpu_seconds), *arguments]
+
+
+def check_directory(path: str) -> None:
+    """Accept a directory to run something in.
+
+    Raises:
+        CallError: It is none.
+    """
     try:
         if not stat.S_ISDIR(os.stat(path).st_mode):
             raise failed("change directory", path, errno.ENOTDIR)

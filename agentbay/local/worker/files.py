@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from .calls import Call, Settings
 
 # Opening must neither wait for the other end of a FIFO nor acquire a terminal.
-_OPEN_FLAGS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+OPEN_FLAGS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 UMASK = 0o022
+TEMPORARY_PREFIX = ".agentbay-"
 # Room in the message for everything that is not file content.
 MAX_READ_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
 
@@ -30,9 +31,9 @@ def read_file(call: Call, settings: Settings) -> dict[str, Any]:
     offset = call.number_of("offset", 0)
     length = call.number_of("length", 0)
     try:
-        fd = os.open(settings.resolve(shown), os.O_RDONLY | _OPEN_FLAGS)
+        fd = os.open(settings.resolve(shown), os.O_RDONLY | OPEN_FLAGS)
         try:
-            size = _require_regular(fd, "read file", shown)
+            size = require_regular(fd, "read file", shown)
             wanted = length or max(size - offset, 0)
             if min(wanted, max(size - offset, 0)) > MAX_READ_BYTES:
                 raise _too_large(shown)
@@ -69,7 +70,7 @@ def _too_large(shown: str) -> CallError:
     )
 
 
-def _require_regular(fd: int, verb: str, shown: str) -> int:
+def require_regular(fd: int, verb: str, shown: str) -> int:
     """Return the size of the open file; fail for what is not a regular one."""
     status = os.fstat(fd)
     if stat.S_ISDIR(status.st_mode):
@@ -97,27 +98,27 @@ def write_file(call: Call, settings: Settings) -> dict[str, Any]:
         if mode == "append":
             _append(path, shown, call.payload)
         else:
-            _replace(path, shown, call.payload)
+            replace_content(path, shown, call.payload)
     except OSError as exc:
         raise failed("write file", shown, exc) from exc
     return {"bytes_written": len(call.payload)}
 
 
 def _append(path: str, shown: str, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _OPEN_FLAGS, 0o666)
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | OPEN_FLAGS, 0o666)
     try:
-        _require_regular(fd, "write file", shown)
+        require_regular(fd, "write file", shown)
         _write_all(fd, data)
     finally:
         os.close(fd)
 
 
-def _replace(path: str, shown: str, data: bytes) -> None:
+def replace_content(path: str, shown: str, data: bytes, verb: str = "write file") -> None:
     """Switch in the new content by a rename, so that no reader ever sees half of it."""
     target = os.path.realpath(path)
-    mode = _mode_of_replaced(target, shown)
-    temporary = os.path.join(os.path.dirname(target), f".agentbay-{os.urandom(8).hex()}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN_FLAGS, 0o600)
+    mode = _mode_of_replaced(target, shown, verb)
+    temporary = os.path.join(os.path.dirname(target), f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN_FLAGS, 0o600)
     try:
         try:
             _write_all(fd, data)
@@ -130,18 +131,18 @@ def _replace(path: str, shown: str, data: bytes) -> None:
         raise
 
 
-def _mode_of_replaced(target: str, shown: str) -> int:
+def _mode_of_replaced(target: str, shown: str, verb: str) -> int:
     try:
         status = os.stat(target)
     except FileNotFoundError:
         return 0o666 & ~UMASK
     if stat.S_ISDIR(status.st_mode):
-        raise failed("write file", shown, errno.EISDIR)
+        raise failed(verb, shown, errno.EISDIR)
     if not stat.S_ISREG(status.st_mode):
-        raise _not_regular("write file", shown)
+        raise _not_regular(verb, shown)
     if not os.access(target, os.W_OK):
         # A rename would not mind, but a file that is protected from writing should stay.
-        raise failed("write file", shown, errno.EACCES)
+        raise failed(verb, shown, errno.EACCES)
     return stat.S_IMODE(status.st_mode)
 
 

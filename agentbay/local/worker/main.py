@@ -7,7 +7,7 @@ import resource
 import signal
 import sys
 
-from . import files
+from . import edit, environment, files, search
 from .calls import Call, Sender, Settings
 from .commands import Drain, run_shell
 from .failures import CallError
@@ -22,10 +22,15 @@ from .frames import (
     Message,
     MessageTooLargeError,
 )
+from .kernel_hosts import open_kernel
 from .leftovers import kill_marked
 from .ports import connect
+from .processes import open_process
 from .streams import Streams
+from .terminals import open_terminal
 from .threads import NoThreadError, ThreadPool
+from .trees import read_tree, select_names, write_tree
+from .watch import Watches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +56,18 @@ class Worker:
         self._sender = Sender(fd)
         self._pool = ThreadPool(_MOST_THREADS, _SPARE_THREADS)
         self._drain = Drain()
-        self._streams = Streams(self._sender, {"connect": connect})
+        self._streams = Streams(
+            self._sender,
+            {
+                "connect": connect,
+                "kernel": open_kernel,
+                "read_tree": read_tree,
+                "write_tree": write_tree,
+                "process": lambda params, settings: open_process(params, settings, self._drain),
+                "terminal": open_terminal,
+            },
+        )
+        self._watches = Watches()
         self._settings: Settings | None = None
         self._mark: str | None = None
         self._arriving: dict[int, Message] = {}
@@ -65,6 +81,13 @@ class Worker:
             "create_directory": files.create_directory,
             "delete_file": files.delete_file,
             "move_file": files.move_file,
+            "select_names": select_names,
+            "edit_file": edit.edit_file,
+            "search_files": search.search_files,
+            "get_file_change": self._watches.get_file_change,
+            "settle_file_change": self._watches.settle_file_change,
+            "set_env": environment.set_env,
+            "get_env": environment.get_env,
         }
 
     def serve(self) -> None:
@@ -132,7 +155,9 @@ class Worker:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.umask(files.UMASK)
         self._mark = params["mark"]
-        self._settings = Settings(params["home"], params["env"], params["cpu_seconds"])
+        self._settings = Settings(
+            params["home"], params["env"], params["cpu_seconds"], params["packages"]
+        )
         self._pool.start()
         self._drain.start()
         self._streams.start(self._settings)

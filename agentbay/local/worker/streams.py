@@ -243,7 +243,7 @@ class Streams:
                 self._watch(stream)
         except Exception as exc:  # noqa: BLE001 - one broken stream must not take the others along
             self._drop(stream, broken=True)
-            self._send_reset(stream.number, *_described(exc))
+            self._send_reset(stream.number, *_described(_reason(stream.source, exc)))
 
     def _watch(self, stream: _Stream) -> None:
         """Wait for what the stream needs next; for nothing it must not be watched at all.
@@ -274,6 +274,15 @@ class Streams:
     def _send_reset(self, number: int, code: str, message: str) -> None:
         header = {"code": code, "message": message[:_MESSAGE_CHARACTERS]}
         self._sender.send([Frame(Kind.RESET, number, header)])
+
+
+def _reason(source: Source, exc: Exception) -> Exception:
+    """Return why the other end of *source* was closed, if that is known, rather than that it is."""
+    try:
+        source.check_end()
+    except Exception as failure:  # noqa: BLE001 - it is what is asked for
+        return failure
+    return exc
 
 
 def _described(exc: Exception) -> tuple[str, str]:

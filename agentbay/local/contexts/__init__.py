@@ -1,0 +1,1 @@
+"""Contexts: what outlives sessions, and its way into them and back."""
