@@ -269,23 +269,23 @@ class Writer:
     def parameters(self, node: Function, what: str) -> tuple[list[str], list[str], list[Type]]:
         """Return the parameters as declared, the arguments that hand them on, and their types."""
         spec = node.args
-        if spec.vararg or spec.kwarg or spec.posonlyargs:
+        if spec.kwarg or spec.posonlyargs:
             self.source.refuse(node, what, "its parameters are not all explicit and named")
+        rest = [spec.vararg] if spec.vararg else []
         required: list[ast.expr | None] = [None] * (len(spec.args) - len(spec.defaults))
-        defaults = [*required, *spec.defaults, *spec.kw_defaults]
+        defaults = [*required, *spec.defaults, *[None for _ in rest], *spec.kw_defaults]
         declared, arguments, types = [], [], []
-        for arg, default in zip([*spec.args, *spec.kwonlyargs], defaults, strict=True):
-            name = arg.arg
-            if spec.kwonlyargs and arg is spec.kwonlyargs[0]:
-                declared.append("*")
-            declared.append(name)
+        for arg, default in zip([*spec.args, *rest, *spec.kwonlyargs], defaults, strict=True):
+            name, star = arg.arg, "*" if arg in rest else ""
+            declared += ["*"] * (not rest and arg in spec.kwonlyargs[:1])
+            declared.append(star + name)
             if arg.annotation is not None:
                 type_ = self.annotation(arg.annotation, f"{what}({name})")
-                if type_.kind in {"self", "result"}:
-                    self.source.refuse(arg, f"{what}({name})", f"it takes {type_.text}")
+                if type_.kind in {"self", "result"} or (star and type_.kind != "plain"):
+                    self.source.refuse(arg, f"{what}({name})", f"it takes {star}{type_.text}")
                 declared[-1] += f": {type_.text}"
                 types.append(type_)
-                keyword = f"{name}=" if arg in spec.kwonlyargs else ""
+                keyword = f"{name}=" if arg in spec.kwonlyargs else star
                 arguments.append(keyword + type_.handed_on(name))
             elif name not in {"self", "cls"}:
                 self.source.refuse(arg, f"{what}({name})", "it has no annotation")

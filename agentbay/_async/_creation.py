@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from agentbay._async._failures import refusal_text
+from agentbay._async._failures import is_lasting, refusal_text
+from agentbay._async._lifetime import poll_times, quick_pauses
 from agentbay._version import __version__
 from agentbay._wire.actions import CreateMcpSession, SdkStats
 from agentbay._wire.envelope import malformed_part
 from agentbay._wire.persistence import MOUNT, MountConfig, PersistenceItem
-from agentbay.errors import ServiceError
+from agentbay.errors import AgentBayError, ServiceError
 from agentbay.models.context_sync import ContextSync
 from agentbay.models.extra_configs import MOBILE_INFO_PATH
 
 if TYPE_CHECKING:
+    from agentbay._async.context_manager import AsyncContextManager
     from agentbay._wire.actions import CreatedSession
     from agentbay._wire.envelope import Reply
-    from agentbay.errors import AgentBayError
     from agentbay.models.context_mount import BetaContextMount
     from agentbay.models.session_params import CreateSessionParams
+
+logger = logging.getLogger("agentbay")
+
+WAIT_LOOKS, WAIT_INTERVAL, WAIT_GROWTH, WAIT_LONGEST = 50, 0.5, 1.1, 5.0
+"""How long ``create`` waits for contexts: looks, seconds between them, their growth and limit."""
 
 MALFORMED = "Invalid response format: '{part}' field is not a dictionary"
 
@@ -59,34 +66,91 @@ def create_request(params: CreateSessionParams, region_id: str) -> CreateMcpSess
 
 
 def _persistence(params: CreateSessionParams) -> list[PersistenceItem]:
-    syncs = list(params.context_syncs)
+    contexts: list[ContextSync | BetaContextMount] = [*params.context_syncs]
+    simulated = _simulated_context(params)
+    if simulated:
+        contexts.append(ContextSync(simulated, MOBILE_INFO_PATH))
+    contexts += params.beta_context_mounts
+    if params.browser_context is not None:
+        contexts.append(params.browser_context.get_profile_context_sync())
+    return [persistence_item(context) for context in contexts]
+
+
+def _simulated_context(params: CreateSessionParams) -> str:
     mobile = params.extra_configs.mobile if params.extra_configs else None
     simulated = mobile.simulate_config if mobile else None
-    if simulated is not None and simulated.simulate and simulated.simulated_context_id:
-        syncs.append(ContextSync(simulated.simulated_context_id, MOBILE_INFO_PATH))
-    items = [_copied(sync) for sync in syncs]
-    items += [_mounted(mount) for mount in params.beta_context_mounts]
-    if params.browser_context is not None:
-        items.append(_copied(params.browser_context.get_profile_context_sync()))
-    return items
+    if simulated is None or not simulated.simulate:
+        return ""
+    return simulated.simulated_context_id or ""
 
 
-def _copied(sync: ContextSync) -> PersistenceItem:
-    policy = sync.policy.to_dict() if sync.policy is not None else None
-    return PersistenceItem(context_id=sync.context_id, path=sync.path, policy=policy)
-
-
-def _mounted(mount: BetaContextMount) -> PersistenceItem:
+def persistence_item(context: ContextSync | BetaContextMount) -> PersistenceItem:
+    """Return how the service is told of a context that belongs to a session."""
+    if isinstance(context, ContextSync):
+        policy = context.policy.to_dict() if context.policy is not None else None
+        return PersistenceItem(context_id=context.context_id, path=context.path, policy=policy)
     return PersistenceItem(
-        context_id=mount.context_id,
-        path=mount.path,
+        context_id=context.context_id,
+        path=context.path,
         type=MOUNT,
         mount_config=MountConfig(
-            access_mode=mount.access_mode.value,
-            storage_mode=mount.strategy.value,
-            source_path=mount.source_path,
+            access_mode=context.access_mode.value,
+            storage_mode=context.strategy.value,
+            source_path=context.source_path,
         ),
     )
+
+
+def is_downloaded(sync: ContextSync) -> bool:
+    """Return whether the files of a context come into the session by themselves."""
+    download = sync.policy.download_policy if sync.policy is not None else None
+    return download is None or download.auto_download
+
+
+def awaited_contexts(params: CreateSessionParams) -> set[str]:
+    """Return the ids of the contexts whose files a new session must have before it is used."""
+    awaited = {
+        sync.context_id
+        for sync in params.context_syncs
+        if sync.beta_wait_for_completion is not False and is_downloaded(sync)
+    }
+    if params.browser_context is not None:
+        awaited.add(params.browser_context.context_id)
+    return awaited | {_simulated_context(params)} - {""}
+
+
+async def wait_for_contexts(context: AsyncContextManager, awaited: set[str]) -> None:
+    """Wait until the files of the *awaited* contexts are there, or it has taken too long.
+
+    The session is there in any case; what is missing is logged.
+    """
+    missing = set(awaited)
+    problems: list[str] = []
+
+    async def check() -> bool | None:
+        nonlocal missing, problems
+        try:
+            tasks = (await context.info()).unwrap()
+        except AgentBayError as exc:
+            problems = [str(exc)]
+            return True if is_lasting(exc) else None
+        tasks = [task for task in tasks if task.task_type != "upload"]
+        under_way = {task.context_id for task in tasks if not task.is_final}
+        missing = awaited - ({task.context_id for task in tasks} - under_way)
+        problems = [task.error_message for task in tasks if task.status == "Failed"]
+        return None if missing else True
+
+    if not awaited:
+        return
+    times = WAIT_LOOKS + len(quick_pauses(WAIT_INTERVAL))
+    await poll_times(
+        check, times=times, interval=WAIT_INTERVAL, growth=WAIT_GROWTH, longest=WAIT_LONGEST
+    )
+    if missing or problems:
+        session_id = context.session.session_id
+        what = ", ".join(sorted(missing)) or "some files"
+        reasons = "; ".join(problems) or "it takes too long"
+        logger.warning("Session %s starts without %s: %s", session_id, what, reasons)
 
 
 def create_problem(error: AgentBayError) -> str:

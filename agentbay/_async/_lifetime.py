@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,7 +11,7 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ("finish_or_undo", "poll")
+__all__ = ("finish_or_undo", "poll", "poll_times", "quick_pauses")
 
 T = TypeVar("T")
 
@@ -82,3 +83,39 @@ async def poll(
             return None
         await anyio.sleep(min(pause, left))
         pause = min(pause * 2, longest)
+
+
+def quick_pauses(interval: float) -> list[float]:
+    """Return the short pauses, each twice the one before, that come before those of *interval*.
+
+    The embedded runtime needs milliseconds for what takes a cloud seconds.
+    """
+    doubling = (FIRST_PAUSE * 2**number for number in range(10))
+    return [pause for pause in doubling if pause < interval]
+
+
+async def poll_times(
+    check: Callable[[], Awaitable[T | None]],
+    *,
+    times: int,
+    interval: float,
+    growth: float = 1.0,
+    longest: float = math.inf,
+) -> T | None:
+    """Call *check* until it returns something, *times* times at most; return that, or ``None``.
+
+    The first check is immediate. The :func:`quick_pauses` come before the pauses of *interval*
+    seconds, each of which is *growth* times the one before, up to *longest* seconds.
+    """
+    quick = quick_pauses(interval)
+    usual = max(FIRST_PAUSE, interval)
+    for number in range(times):
+        found = await check()
+        if found is not None or number == times - 1:
+            return found
+        if number < len(quick):
+            await anyio.sleep(quick[number])
+        else:
+            await anyio.sleep(usual)
+            usual = min(usual * growth, max(usual, longest))
+    return None

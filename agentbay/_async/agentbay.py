@@ -6,13 +6,26 @@ import copy
 import logging
 from typing import TYPE_CHECKING
 
-from agentbay._async._creation import create_problem, create_request, refused_or_incomplete
+import anyio
+
+from agentbay._async._creation import (
+    awaited_contexts,
+    create_problem,
+    create_request,
+    refused_or_incomplete,
+    wait_for_contexts,
+)
 from agentbay._async._lifetime import finish_or_undo
 from agentbay._async._listing import look_up, make_listing, numbered_page
 from agentbay._async._markers import awaitable_twin
+from agentbay._async._mobile_settings import configure, imitate
+from agentbay._async.beta import AsyncBetaNamespace
+from agentbay._async.context import AsyncContextService
 from agentbay._async.scope import AsyncSessionScope
 from agentbay._async.session import AsyncSession
 from agentbay._async.session_iterator import AsyncSessionIterator
+from agentbay._transport.background import Background
+from agentbay._transport.channels import ChannelPool
 from agentbay._transport.embedded import embedded_target
 from agentbay._transport.http import HttpPool
 from agentbay._transport.rpc import Rpc, Target
@@ -32,6 +45,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from agentbay._async.beta_network import AsyncBetaNetwork
+    from agentbay._async.beta_skills import AsyncBetaSkills
     from agentbay._wire.actions import CreatedSession
     from agentbay._wire.envelope import Reply
     from agentbay.models.session_state import (
@@ -72,6 +87,10 @@ class AsyncAgentBay:
         target = embedded_target if self._settings.is_local else self._remote_target
         self._rpc = Rpc(self._http, target, self._settings.timeout)
         self._tools = ToolCaller(self._http, self._rpc)
+        self._background = Background()
+        self._context = AsyncContextService(self)
+        self._beta = AsyncBetaNamespace(self)
+        self._channels = ChannelPool(self._http)
 
     async def _remote_target(self) -> Target:
         return Target(self._settings.base_url, self._settings.api_key)
@@ -89,13 +108,34 @@ class AsyncAgentBay:
         """The region in which sessions run."""
         return self._settings.region_id
 
+    @property
+    def context(self) -> AsyncContextService:
+        """Contexts: storage that outlives sessions."""
+        return self._context
+
+    @property
+    def beta(self) -> AsyncBetaNamespace:
+        """Services whose form may still change."""
+        return self._beta
+
+    @property
+    def beta_network(self) -> AsyncBetaNetwork:
+        """The same as ``beta.network``."""
+        return self._beta.network
+
+    @property
+    def beta_skills(self) -> AsyncBetaSkills:
+        """The same as ``beta.skills``."""
+        return self._beta.skills
+
     async def create(
         self, params: CreateSessionParams | None = None
     ) -> SessionResult[AsyncSession]:
         """Create a session; it is ready for use when this returns.
 
-        Failures are results, never raised. Cancelling while the request is under way does not
-        leave a session behind: the one that still arrives is deleted.
+        Failures are results, never raised. Cancelling does not leave a session behind: one that
+        still arrives is deleted. The files of its contexts are there, unless their
+        ``beta_wait_for_completion`` is false; when they do not arrive, that is logged.
 
         Args:
             params: What to create; the service's defaults when ``None``.
@@ -121,13 +161,26 @@ class AsyncAgentBay:
             return SessionResult.failure(problem, reply.refusal, request_id=reply.request_id)
         session = AsyncSession(self, made.session_id)
         session._learn(made, wanted)
+        try:
+            await self._prepare(session, wanted)
+        except BaseException:
+            await self._undo_create(reply)
+            raise
+        return SessionResult(reply.request_id, True, session=session)
+
+    async def _prepare(self, session: AsyncSession, params: CreateSessionParams) -> None:
+        """Do what comes between the session's creation and its use."""
+        mobile = params.extra_configs.mobile if params.extra_configs is not None else None
         if session.is_vpc and not session.mcp_tools:
             await self._learn_tools(session)
-        return SessionResult(reply.request_id, True, session=session)
+        await configure(session, mobile)
+        await wait_for_contexts(session.context, awaited_contexts(params))
+        await imitate(session, mobile.simulate_config if mobile is not None else None)
 
     async def _undo_create(self, reply: Reply[CreatedSession]) -> None:
         if reply.data is not None and reply.data.session_id:
-            await AsyncSession(self, reply.data.session_id).delete()
+            with anyio.move_on_after(UNDO_GRACE_SECONDS, shield=True):
+                await AsyncSession(self, reply.data.session_id).delete()
 
     async def _learn_tools(self, session: AsyncSession) -> None:
         try:
@@ -228,13 +281,14 @@ class AsyncAgentBay:
         """
         return AsyncSessionIterator(self, labels, limit, status, image_id)
 
-    async def delete(self, session: AsyncSession) -> DeleteResult:
+    async def delete(self, session: AsyncSession, sync_context: bool = False) -> DeleteResult:
         """End *session* and wait until it is gone; the same as ``session.delete()``.
 
         Args:
             session: The session.
+            sync_context: Upload all contexts of the session first, and wait for that.
         """
-        return await session.delete()
+        return await session.delete(sync_context)
 
     async def pause(
         self, session: AsyncSession, timeout: float = 600, poll_interval: float = 2.0
@@ -291,6 +345,8 @@ class AsyncAgentBay:
 
         Sessions live on. Closing again does nothing, and not closing at all is fine, too.
         """
+        await self._background.close()
+        await self._channels.close()
         await self._http.close()
 
     async def __aenter__(self) -> Self:

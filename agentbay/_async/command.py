@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agentbay._async._process_start import not_offered, start_process
+from agentbay._wire.processes import StartCommand
 from agentbay._wire.tools import Shell, ShellAnswer
+from agentbay.errors import SessionError
 from agentbay.models.command import CommandResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentbay._async.running_command import AsyncRunningCommand
     from agentbay._async.session import AsyncSession
     from agentbay.models.session import McpToolResult
 
@@ -17,6 +21,7 @@ __all__ = ("AsyncCommand",)
 
 # What an answer may take beyond the command's own time limit.
 ANSWER_GRACE_SECONDS = 30.0
+START_SECONDS = 30.0
 
 
 class AsyncCommand:
@@ -69,6 +74,38 @@ class AsyncCommand:
             read_timeout=timeout_ms / 1000 + ANSWER_GRACE_SECONDS,
         )
         return _command_result(result)
+
+    async def start(
+        self,
+        command: str,
+        cwd: str | None = None,
+        envs: dict[str, str] | None = None,
+        *,
+        timeout: float = START_SECONDS,
+    ) -> AsyncRunningCommand:
+        """Start *command* with ``sh`` in the background and return a handle on it.
+
+        The command ends with the handle: close it, or use it in a ``with`` block.
+
+        Args:
+            command: Passed to the shell as it is.
+            cwd: Directory to run in; the session's home by default.
+            envs: Environment variables for this command only.
+            timeout: Seconds to wait for its start.
+
+        Raises:
+            ValueError: a key or value of *envs* is not a string.
+            CommandError: it could not be started, or the service offers no background commands.
+            TimeoutError: it had not started in time.
+            TransportError: the connection failed.
+        """
+        _check_variables(envs)
+        try:
+            channel = self._session._channel()
+        except SessionError as exc:
+            raise not_offered(exc) from exc
+        parameters = StartCommand(command=command, cwd=cwd, envs=envs)
+        return await start_process(channel, parameters, timeout)
 
     run = execute_command
     exec = execute_command

@@ -10,17 +10,32 @@ from agentbay._async import _session_calls as calls
 from agentbay._async import _transitions as transitions
 from agentbay._async._deprecation import warn_deprecated
 from agentbay._async._markers import awaitable_twin
+from agentbay._async.agent import AsyncAgent
+from agentbay._async.application import AsyncApplicationManager
+from agentbay._async.browser import AsyncBrowser
+from agentbay._async.code import AsyncCode
 from agentbay._async.command import AsyncCommand
+from agentbay._async.computer import AsyncComputer
+from agentbay._async.context_manager import AsyncContextManager
+from agentbay._async.env import AsyncEnv
 from agentbay._async.filesystem import AsyncFileSystem
+from agentbay._async.git import AsyncGit
+from agentbay._async.mobile import AsyncMobile
+from agentbay._async.oss import AsyncOss
+from agentbay._async.pty import AsyncPty
+from agentbay._async.ui import AsyncUI
+from agentbay._async.window import AsyncWindowManager
 from agentbay._transport.tools import ToolCall
 from agentbay._wire.actions import SessionData
 from agentbay._wire.tools import GetMetrics
+from agentbay.errors import SessionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agentbay._async._transitions import ResultT, Transition
     from agentbay._async.agentbay import AsyncAgentBay
+    from agentbay._transport.channel import Channel
     from agentbay._transport.rpc import Rpc
     from agentbay._wire.actions import CreatedSession
     from agentbay.models.metrics import SessionMetricsResult
@@ -39,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = ("AsyncSession",)
 
 DEFAULT_IMAGE = "linux_latest"
+RECORDING_PATH = "/home/wuying/record"
 
 
 class AsyncSession:
@@ -58,8 +74,21 @@ class AsyncSession:
         self._is_vpc = False
         self._enable_browser_replay: bool | None = None
         self._tools: list[McpTool] = []
+        self._browser = AsyncBrowser(self)
+        self._code = AsyncCode(self)
         self._command = AsyncCommand(self)
+        self._pty = AsyncPty(self)
         self._file_system = AsyncFileSystem(self)
+        self._context = AsyncContextManager(self)
+        self._oss = AsyncOss(self)
+        self._agent = AsyncAgent(self)
+        self._computer = AsyncComputer(self)
+        self._mobile = AsyncMobile(self)
+        self._application = AsyncApplicationManager(self)
+        self._window = AsyncWindowManager(self)
+        self._ui = AsyncUI(self)
+        self._env = AsyncEnv(self)
+        self._git = AsyncGit(self)
 
     def _learn(
         self, facts: CreatedSession | SessionData, params: CreateSessionParams | None = None
@@ -77,6 +106,18 @@ class AsyncSession:
     def _rpc(self) -> Rpc:
         return self._agent_bay._rpc
 
+    def _channel(self) -> Channel:
+        """Return the session's WebSocket on this loop; it is opened by its first use.
+
+        Raises:
+            SessionError: the session has none.
+        """
+        if not self.ws_url:
+            raise SessionError("ws_url is not available for this session")
+        if not self.token:
+            raise SessionError("token is not available for WS connection")
+        return self._agent_bay._channels.channel(self.session_id, self.ws_url, self.token)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.session_id}>"
 
@@ -91,9 +132,24 @@ class AsyncSession:
         return self._facts.session_id
 
     @property
+    def browser(self) -> AsyncBrowser:
+        """Starts a browser, and works on its pages."""
+        return self._browser
+
+    @property
+    def code(self) -> AsyncCode:
+        """Runs code."""
+        return self._code
+
+    @property
     def command(self) -> AsyncCommand:
         """Runs commands."""
         return self._command
+
+    @property
+    def pty(self) -> AsyncPty:
+        """Opens terminals."""
+        return self._pty
 
     @property
     def file_system(self) -> AsyncFileSystem:
@@ -114,6 +170,56 @@ class AsyncSession:
     def files(self) -> AsyncFileSystem:
         """The same as :attr:`file_system`."""
         return self._file_system
+
+    @property
+    def env(self) -> AsyncEnv:
+        """Sets and reads environment variables."""
+        return self._env
+
+    @property
+    def git(self) -> AsyncGit:
+        """Runs git."""
+        return self._git
+
+    @property
+    def agent(self) -> AsyncAgent:
+        """Gives tasks to the agents in the session."""
+        return self._agent
+
+    @property
+    def oss(self) -> AsyncOss:
+        """Copies files to object storage and back."""
+        return self._oss
+
+    @property
+    def computer(self) -> AsyncComputer:
+        """Works the mouse, keyboard, screen, windows and applications of a desktop."""
+        return self._computer
+
+    @property
+    def mobile(self) -> AsyncMobile:
+        """Touches, reads and configures a phone."""
+        return self._mobile
+
+    @property
+    def application(self) -> AsyncApplicationManager:
+        """Applications, by the names of earlier releases; :attr:`computer` has them all."""
+        return self._application
+
+    @property
+    def window(self) -> AsyncWindowManager:
+        """Windows, by the names of earlier releases; :attr:`computer` has them all."""
+        return self._window
+
+    @property
+    def ui(self) -> AsyncUI:
+        """The screen, by the names of earlier releases; see :attr:`mobile`."""
+        return self._ui
+
+    @property
+    def context(self) -> AsyncContextManager:
+        """Synchronises the session with its contexts."""
+        return self._context
 
     @property
     def image_id(self) -> str:
@@ -400,15 +506,35 @@ class AsyncSession:
             poll_interval=poll_interval,
         )
 
-    async def delete(self) -> DeleteResult:
+    async def delete(
+        self, sync_context: bool = False, *, poll_interval: float = 2.0
+    ) -> DeleteResult:
         """End the session and wait until it is gone.
 
-        Deleting a session that is already gone succeeds.
+        Deleting a session that is already gone succeeds. A recording of the browser is
+        uploaded in any case. Uploads that fail are logged, and do not keep the session from
+        being deleted.
+
+        Args:
+            sync_context: Upload all contexts of the session first, and wait for that.
+            poll_interval: Longest time between two looks at the uploads, in seconds; there are
+                150 at most.
 
         Returns:
             Whether it is gone; failures of the service or the network are results.
         """
-        return await transitions.delete(self._rpc, self.session_id, self.get_status)
+        # A session that has a context for recordings was created to be recorded.
+        recording = None if self._enable_browser_replay is False else self.record_context_id
+        if sync_context:
+            await self._context._upload_before_delete(poll_interval=poll_interval)
+        elif recording:
+            await self._context._upload_before_delete(
+                recording, RECORDING_PATH, poll_interval=poll_interval
+            )
+        result = await transitions.delete(self._rpc, self.session_id, self.get_status)
+        if result.success:
+            await self._agent_bay._channels.close_session(self.session_id)
+        return result
 
     async def list_mcp_tools(self, image_id: str | None = None) -> McpToolsResult:
         """List the tools of an image, and remember them as :attr:`mcp_tools`.

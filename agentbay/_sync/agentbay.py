@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from agentbay._sync.beta import BetaNamespace
+    from agentbay._sync.beta_network import BetaNetwork
+    from agentbay._sync.beta_skills import BetaSkills
+    from agentbay._sync.context import ContextService
     from agentbay._sync.scope import SessionScope
     from agentbay._sync.session import Session
     from agentbay._sync.session_iterator import SessionIterator
@@ -64,11 +68,40 @@ class AgentBay(Mirror[AsyncAgentBay]):
         """The region in which sessions run."""
         return self._impl.region_id
 
+    @property
+    def context(self) -> ContextService:
+        """Contexts: storage that outlives sessions."""
+        from agentbay._sync.context import ContextService
+
+        return self._keep("context", ContextService._wrap(self._impl.context))
+
+    @property
+    def beta(self) -> BetaNamespace:
+        """Services whose form may still change."""
+        from agentbay._sync.beta import BetaNamespace
+
+        return self._keep("beta", BetaNamespace._wrap(self._impl.beta))
+
+    @property
+    def beta_network(self) -> BetaNetwork:
+        """The same as ``beta.network``."""
+        from agentbay._sync.beta_network import BetaNetwork
+
+        return self._keep("beta_network", BetaNetwork._wrap(self._impl.beta_network))
+
+    @property
+    def beta_skills(self) -> BetaSkills:
+        """The same as ``beta.skills``."""
+        from agentbay._sync.beta_skills import BetaSkills
+
+        return self._keep("beta_skills", BetaSkills._wrap(self._impl.beta_skills))
+
     def create(self, params: CreateSessionParams | None = None) -> SessionResult[Session]:
         """Create a session; it is ready for use when this returns.
 
-        Failures are results, never raised. Cancelling while the request is under way does not
-        leave a session behind: the one that still arrives is deleted.
+        Failures are results, never raised. Cancelling does not leave a session behind: one that
+        still arrives is deleted. The files of its contexts are there, unless their
+        ``beta_wait_for_completion`` is false; when they do not arrive, that is logged.
 
         Args:
             params: What to create; the service's defaults when ``None``.
@@ -164,13 +197,14 @@ class AgentBay(Mirror[AsyncAgentBay]):
 
         return SessionIterator._wrap(self._impl.list_all(labels, limit, status, image_id))
 
-    def delete(self, session: Session) -> DeleteResult:
+    def delete(self, session: Session, sync_context: bool = False) -> DeleteResult:
         """End *session* and wait until it is gone; the same as ``session.delete()``.
 
         Args:
             session: The session.
+            sync_context: Upload all contexts of the session first, and wait for that.
         """
-        return self._run(self._impl.delete(session._impl))
+        return self._run(self._impl.delete(session._impl, sync_context))
 
     def pause(
         self, session: Session, timeout: float = 600, poll_interval: float = 2.0

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentbay._async.command import AsyncCommand
+from agentbay._async.command import START_SECONDS, AsyncCommand
 from agentbay._portal import Mirror
 
 if TYPE_CHECKING:
+    from agentbay._sync.running_command import RunningCommand
     from agentbay._sync.session import Session
     from agentbay.models.command import CommandResult
 
@@ -57,6 +58,36 @@ class Command(Mirror[AsyncCommand]):
             ValueError: a key or value of *envs* is not a string.
         """
         return self._run(self._impl.execute_command(command, timeout_ms, cwd, envs))
+
+    def start(
+        self,
+        command: str,
+        cwd: str | None = None,
+        envs: dict[str, str] | None = None,
+        *,
+        timeout: float = START_SECONDS,
+    ) -> RunningCommand:
+        """Start *command* with ``sh`` in the background and return a handle on it.
+
+        The command ends with the handle: close it, or use it in a ``with`` block.
+
+        Args:
+            command: Passed to the shell as it is.
+            cwd: Directory to run in; the session's home by default.
+            envs: Environment variables for this command only.
+            timeout: Seconds to wait for its start.
+
+        Raises:
+            ValueError: a key or value of *envs* is not a string.
+            CommandError: it could not be started, or the service offers no background commands.
+            TimeoutError: it had not started in time.
+            TransportError: the connection failed.
+        """
+        from agentbay._sync.running_command import RunningCommand
+
+        return RunningCommand._wrap(
+            self._run(self._impl.start(command, cwd, envs, timeout=timeout))
+        )
 
     run = execute_command
     exec = execute_command

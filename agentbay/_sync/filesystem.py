@@ -9,15 +9,33 @@ from agentbay._async.filesystem import AsyncFileSystem
 from agentbay._portal import Mirror
 
 if TYPE_CHECKING:
+    import builtins
+    import threading
+    from collections.abc import Callable
+
+    from agentbay._sync.directory_watch import DirectoryWatch
     from agentbay._sync.session import Session
-    from agentbay.models.filesystem import DirectoryListResult, FileContentResult
+    from agentbay.models.file_transfer import DirectoryTransferResult, DownloadResult, UploadResult
+    from agentbay.models.filesystem import (
+        BinaryFileContentResult,
+        DirectoryListResult,
+        FileChangeCallback,
+        FileContentResult,
+        FileInfoResult,
+        FileSearchResult,
+        MultipleFileContentResult,
+        WatchThread,
+    )
     from agentbay.models.results import BoolResult
 
 __all__ = ("FileSystem",)
 
 
 class FileSystem(Mirror[AsyncFileSystem]):
-    """Reads and writes the files of one session. Relative paths start at its home directory.
+    """The files of one session. Relative paths start at its home directory.
+
+    Failures are results, whatever their cause; ``unwrap()`` turns them into errors. Names may
+    have any characters that the session's system allows.
 
     Args:
         session: The session.
@@ -33,42 +51,327 @@ class FileSystem(Mirror[AsyncFileSystem]):
 
         return self._keep("session", Session._wrap(self._impl.session))
 
-    def read_file(self, path: str) -> FileContentResult:
+    def read_file(
+        self, path: str, *, format: str = "text"
+    ) -> FileContentResult | BinaryFileContentResult:
+        """Return the content of a file of any size.
+
+        :meth:`read_text` and :meth:`read_bytes` do the same with one type of result each.
+
+        Args:
+            path: The file; a symbolic link is followed.
+            format: ``bytes`` for the bytes as they are. Anything else means text, in which
+                bytes that are not UTF-8 appear as U+FFFD.
+        """
+        return self._run(self._impl.read_file(path, format=format))
+
+    def read_text(self, path: str) -> FileContentResult:
         """Return the text of a file. Bytes that are not UTF-8 appear as U+FFFD.
 
         Args:
             path: The file; a symbolic link is followed.
-
-        Returns:
-            The whole text, or why it cannot be read.
         """
-        return self._run(self._impl.read_file(path))
+        return self._run(self._impl.read_text(path))
+
+    def read_bytes(self, path: str) -> BinaryFileContentResult:
+        """Return the bytes of a file.
+
+        Args:
+            path: The file; a symbolic link is followed.
+        """
+        return self._run(self._impl.read_bytes(path))
+
+    def read_multiple_files(self, paths: builtins.list[str]) -> MultipleFileContentResult:
+        """Return the texts of several small files at once.
+
+        The service's answer is one text, which does not carry them faithfully: white space
+        around a text is lost, a line ``---`` in it ends it, and a file that cannot be read has
+        an explanation in place of its text. Use :meth:`read_file` where that matters.
+
+        Args:
+            paths: The files; a path with a colon cannot be told from its text.
+        """
+        return self._run(self._impl.read_multiple_files(paths))
 
     def write_file(self, path: str, content: str, mode: str = "overwrite") -> BoolResult:
         """Write text to a file, creating it and its parent directories.
 
+        Text of more than 8 MB (50 kB in a session without a direct route) is written in several
+        steps; until the last one, readers see a part of it.
+
         Args:
             path: The file; a symbolic link is followed.
-            content: The text; stored as UTF-8.
+            content: The text; stored as UTF-8, with its line ends as they are.
             mode: ``overwrite`` replaces the content, ``append`` adds to it.
-
-        Returns:
-            Whether it was written, or why not.
         """
         return self._run(self._impl.write_file(path, content, mode))
+
+    def write_bytes(
+        self, path: str, content: bytes | bytearray | memoryview, mode: str = "overwrite"
+    ) -> BoolResult:
+        """Write bytes to a file, creating it and its parent directories.
+
+        Whatever its size, a file that is overwritten is replaced in one step, and keeps its
+        mode. The session needs ``sh`` and ``base64``.
+
+        Args:
+            path: The file; a symbolic link is followed.
+            content: The bytes.
+            mode: ``overwrite`` replaces the content, ``append`` adds to it.
+        """
+        return self._run(self._impl.write_bytes(path, content, mode))
+
+    def edit_file(
+        self, path: str, edits: builtins.list[dict[str, str]], dry_run: bool = False
+    ) -> BoolResult:
+        """Replace pieces of a text file.
+
+        Args:
+            path: The file.
+            edits: What to do, in this order: each ``{"oldText": ..., "newText": ...}`` replaces
+                the first match only. If one has no match, the file stays as it is.
+            dry_run: Only check that all edits have a match.
+        """
+        return self._run(self._impl.edit_file(path, edits, dry_run))
+
+    def create_directory(self, path: str) -> BoolResult:
+        """Create a directory and its parents; one that exists is fine."""
+        return self._run(self._impl.create_directory(path))
+
+    def delete_file(self, path: str) -> BoolResult:
+        """Delete a file, a symbolic link (not its target) or an empty directory."""
+        return self._run(self._impl.delete_file(path))
+
+    def move_file(self, source: str, destination: str) -> BoolResult:
+        """Move or rename a file or directory.
+
+        Args:
+            source: What to move.
+            destination: Its new path; a file that is there is replaced.
+        """
+        return self._run(self._impl.move_file(source, destination))
+
+    def get_file_info(self, path: str) -> FileInfoResult:
+        """Return the facts about what *path* leads to; symbolic links are followed."""
+        return self._run(self._impl.get_file_info(path))
+
+    def exists(self, path: str) -> bool:
+        """Return whether *path* leads to a file or directory.
+
+        Raises:
+            AgentBayError: it could not be found out, for example for lack of permission.
+        """
+        return self._run(self._impl.exists(path))
 
     def list_directory(self, path: str) -> DirectoryListResult:
         """Return what a directory contains, not descending into others.
 
         Args:
             path: The directory.
-
-        Returns:
-            Its entries, or why it cannot be listed.
         """
         return self._run(self._impl.list_directory(path))
 
-    read = read_file
+    def search_files(
+        self, path: str, pattern: str, exclude_patterns: builtins.list[str] | None = None
+    ) -> FileSearchResult:
+        """Find files and directories below a directory by their names.
+
+        Args:
+            path: The directory.
+            pattern: The name, where ``*`` stands for any characters and ``?`` for any one.
+            exclude_patterns: Names to leave out, with all that is below them; without commas.
+
+        Returns:
+            The absolute paths.
+        """
+        return self._run(self._impl.search_files(path, pattern, exclude_patterns))
+
+    def watch_directory(
+        self,
+        path: str,
+        callback: FileChangeCallback,
+        interval: float = 0.5,
+        stop_event: threading.Event | None = None,
+    ) -> WatchThread:
+        """Make a thread that tells *callback* what changes in a directory and below.
+
+        Start the thread, wait for its ``ready_event``, and only then change files. It ends when
+        its ``stop_event`` is set, or the session is gone. Errors of *callback* are logged.
+
+        Args:
+            path: The directory.
+            callback: Called in the thread with a list of events, at least one.
+            interval: Seconds between two looks.
+            stop_event: Ends the thread; a new one by default.
+
+        Returns:
+            The thread, a daemon, not started.
+        """
+        return self._impl.watch_directory(path, callback, interval, stop_event)
+
+    def watch(self, path: str, *, interval: float = 0.5) -> DirectoryWatch:
+        """Iterate over what changes in a directory and below, without end.
+
+        Used as a context manager, it sees every change since the block was entered, else since
+        the first event was asked for.
+
+        Args:
+            path: The directory.
+            interval: Seconds between two looks.
+        """
+        from agentbay._sync.directory_watch import DirectoryWatch
+
+        return DirectoryWatch._wrap(self._impl.watch(path, interval=interval))
+
+    def upload_file(
+        self,
+        local_path: str,
+        remote_path: str,
+        *,
+        content_type: str | None = None,
+        wait: bool = True,
+        wait_timeout: float = 30.0,
+        poll_interval: float = 1.5,
+        progress_cb: Callable[[int], None] | None = None,
+    ) -> UploadResult:
+        """Send a file of this machine into the session, of any size.
+
+        Args:
+            local_path: The file.
+            remote_path: Where it goes; an absolute path.
+            content_type: Sent to the storage where given.
+            wait: Wait until the session has the file.
+            wait_timeout: Seconds to wait for that, once the storage has the file.
+            poll_interval: Longest time between two looks, in seconds.
+            progress_cb: Called with the number of bytes sent so far.
+
+        Returns:
+            What was sent, or why not; failures are never raised.
+        """
+        return self._run(
+            self._impl.upload_file(
+                local_path,
+                remote_path,
+                content_type=content_type,
+                wait=wait,
+                wait_timeout=wait_timeout,
+                poll_interval=poll_interval,
+                progress_cb=None if progress_cb is None else Mirror._callback(progress_cb),
+            )
+        )
+
+    def download_file(
+        self,
+        remote_path: str,
+        local_path: str,
+        *,
+        overwrite: bool = True,
+        wait: bool = True,
+        wait_timeout: float = 30.0,
+        poll_interval: float = 1.5,
+        progress_cb: Callable[[int], None] | None = None,
+    ) -> DownloadResult:
+        """Fetch a file of the session, of any size; it appears only when it is whole.
+
+        Args:
+            remote_path: The file; an absolute path.
+            local_path: Where it goes; parent directories are created.
+            overwrite: Replace a file that exists there.
+            wait: Wait at most *wait_timeout* for the session to hand the file over.
+            wait_timeout: Seconds to wait for that.
+            poll_interval: Longest time between two looks, in seconds.
+            progress_cb: Called with the number of bytes received so far.
+
+        Returns:
+            What was received, or why not; failures are never raised.
+        """
+        return self._run(
+            self._impl.download_file(
+                remote_path,
+                local_path,
+                overwrite=overwrite,
+                wait=wait,
+                wait_timeout=wait_timeout,
+                poll_interval=poll_interval,
+                progress_cb=None if progress_cb is None else Mirror._callback(progress_cb),
+            )
+        )
+
+    def upload_directory(
+        self,
+        local_path: str,
+        remote_path: str,
+        *,
+        wait_timeout: float = 300.0,
+        poll_interval: float = 1.5,
+        progress_cb: Callable[[int], None] | None = None,
+    ) -> DirectoryTransferResult:
+        """Send what a directory of this machine holds into one of the session.
+
+        The same as :meth:`FileTransfer.upload_directory`, which says more.
+
+        Args:
+            local_path: The directory.
+            remote_path: The directory in the session; created where it is missing.
+            wait_timeout: Seconds to wait for the session, for each step of its own.
+            poll_interval: Longest time between two looks, in seconds.
+            progress_cb: Called with the number of bytes sent so far.
+        """
+        return self._run(
+            self._impl.upload_directory(
+                local_path,
+                remote_path,
+                wait_timeout=wait_timeout,
+                poll_interval=poll_interval,
+                progress_cb=None if progress_cb is None else Mirror._callback(progress_cb),
+            )
+        )
+
+    def download_directory(
+        self,
+        remote_path: str,
+        local_path: str,
+        *,
+        overwrite: bool = True,
+        wait_timeout: float = 300.0,
+        poll_interval: float = 1.5,
+        progress_cb: Callable[[int], None] | None = None,
+    ) -> DirectoryTransferResult:
+        """Fetch what a directory of the session holds into one of this machine.
+
+        The same as :meth:`FileTransfer.download_directory`, which says more.
+
+        Args:
+            remote_path: The directory in the session.
+            local_path: Where its content goes; created where it is missing.
+            overwrite: Add to a directory that exists there, replacing files of the same name.
+            wait_timeout: Seconds to wait for the session, for each step of its own.
+            poll_interval: Longest time between two looks, in seconds.
+            progress_cb: Called with the number of bytes received so far.
+        """
+        return self._run(
+            self._impl.download_directory(
+                remote_path,
+                local_path,
+                overwrite=overwrite,
+                wait_timeout=wait_timeout,
+                poll_interval=poll_interval,
+                progress_cb=None if progress_cb is None else Mirror._callback(progress_cb),
+            )
+        )
+
+    def get_file_transfer_context_path(self) -> str | None:
+        """Return the directory of the session that is meant for file transfers.
+
+        Returns:
+            The directory, or ``None`` when it cannot be had.
+        """
+        return self._run(self._impl.get_file_transfer_context_path())
+
+    read = read_text
     write = write_file
     list = list_directory
     ls = list_directory
+    delete = delete_file
+    remove = delete_file
+    rm = delete_file

@@ -12,9 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from agentbay._sync.agent import Agent
     from agentbay._sync.agentbay import AgentBay
+    from agentbay._sync.application import ApplicationManager
+    from agentbay._sync.browser import Browser
+    from agentbay._sync.code import Code
     from agentbay._sync.command import Command
+    from agentbay._sync.computer import Computer
+    from agentbay._sync.context_manager import ContextManager
+    from agentbay._sync.env import Env
     from agentbay._sync.filesystem import FileSystem
+    from agentbay._sync.git import Git
+    from agentbay._sync.mobile import Mobile
+    from agentbay._sync.oss import Oss
+    from agentbay._sync.pty import Pty
+    from agentbay._sync.ui import UI
+    from agentbay._sync.window import WindowManager
     from agentbay.models.metrics import SessionMetricsResult
     from agentbay.models.results import OperationResult
     from agentbay.models.session import (
@@ -56,11 +69,32 @@ class Session(Mirror[AsyncSession]):
         return self._impl.session_id
 
     @property
+    def browser(self) -> Browser:
+        """Starts a browser, and works on its pages."""
+        from agentbay._sync.browser import Browser
+
+        return self._keep("browser", Browser._wrap(self._impl.browser))
+
+    @property
+    def code(self) -> Code:
+        """Runs code."""
+        from agentbay._sync.code import Code
+
+        return self._keep("code", Code._wrap(self._impl.code))
+
+    @property
     def command(self) -> Command:
         """Runs commands."""
         from agentbay._sync.command import Command
 
         return self._keep("command", Command._wrap(self._impl.command))
+
+    @property
+    def pty(self) -> Pty:
+        """Opens terminals."""
+        from agentbay._sync.pty import Pty
+
+        return self._keep("pty", Pty._wrap(self._impl.pty))
 
     @property
     def file_system(self) -> FileSystem:
@@ -89,6 +123,76 @@ class Session(Mirror[AsyncSession]):
         from agentbay._sync.filesystem import FileSystem
 
         return self._keep("files", FileSystem._wrap(self._impl.files))
+
+    @property
+    def env(self) -> Env:
+        """Sets and reads environment variables."""
+        from agentbay._sync.env import Env
+
+        return self._keep("env", Env._wrap(self._impl.env))
+
+    @property
+    def git(self) -> Git:
+        """Runs git."""
+        from agentbay._sync.git import Git
+
+        return self._keep("git", Git._wrap(self._impl.git))
+
+    @property
+    def agent(self) -> Agent:
+        """Gives tasks to the agents in the session."""
+        from agentbay._sync.agent import Agent
+
+        return self._keep("agent", Agent._wrap(self._impl.agent))
+
+    @property
+    def oss(self) -> Oss:
+        """Copies files to object storage and back."""
+        from agentbay._sync.oss import Oss
+
+        return self._keep("oss", Oss._wrap(self._impl.oss))
+
+    @property
+    def computer(self) -> Computer:
+        """Works the mouse, keyboard, screen, windows and applications of a desktop."""
+        from agentbay._sync.computer import Computer
+
+        return self._keep("computer", Computer._wrap(self._impl.computer))
+
+    @property
+    def mobile(self) -> Mobile:
+        """Touches, reads and configures a phone."""
+        from agentbay._sync.mobile import Mobile
+
+        return self._keep("mobile", Mobile._wrap(self._impl.mobile))
+
+    @property
+    def application(self) -> ApplicationManager:
+        """Applications, by the names of earlier releases; :attr:`computer` has them all."""
+        from agentbay._sync.application import ApplicationManager
+
+        return self._keep("application", ApplicationManager._wrap(self._impl.application))
+
+    @property
+    def window(self) -> WindowManager:
+        """Windows, by the names of earlier releases; :attr:`computer` has them all."""
+        from agentbay._sync.window import WindowManager
+
+        return self._keep("window", WindowManager._wrap(self._impl.window))
+
+    @property
+    def ui(self) -> UI:
+        """The screen, by the names of earlier releases; see :attr:`mobile`."""
+        from agentbay._sync.ui import UI
+
+        return self._keep("ui", UI._wrap(self._impl.ui))
+
+    @property
+    def context(self) -> ContextManager:
+        """Synchronises the session with its contexts."""
+        from agentbay._sync.context_manager import ContextManager
+
+        return self._keep("context", ContextManager._wrap(self._impl.context))
 
     @property
     def image_id(self) -> str:
@@ -324,15 +428,22 @@ class Session(Mirror[AsyncSession]):
         """Do the same as ``resume``, with the messages of later releases."""
         return self._run(self._impl.beta_resume(timeout, poll_interval))
 
-    def delete(self) -> DeleteResult:
+    def delete(self, sync_context: bool = False, *, poll_interval: float = 2.0) -> DeleteResult:
         """End the session and wait until it is gone.
 
-        Deleting a session that is already gone succeeds.
+        Deleting a session that is already gone succeeds. A recording of the browser is
+        uploaded in any case. Uploads that fail are logged, and do not keep the session from
+        being deleted.
+
+        Args:
+            sync_context: Upload all contexts of the session first, and wait for that.
+            poll_interval: Longest time between two looks at the uploads, in seconds; there are
+                150 at most.
 
         Returns:
             Whether it is gone; failures of the service or the network are results.
         """
-        return self._run(self._impl.delete())
+        return self._run(self._impl.delete(sync_context, poll_interval=poll_interval))
 
     def list_mcp_tools(self, image_id: str | None = None) -> McpToolsResult:
         """List the tools of an image, and remember them as :attr:`mcp_tools`.

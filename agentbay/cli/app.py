@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from agentbay.cli import output
+from agentbay.cli.context import context_app
 from agentbay.cli.demo import demo
 from agentbay.cli.doctor import doctor
+from agentbay.cli.files import fs_app
 from agentbay.cli.run import run
 from agentbay.cli.serve import serve
 from agentbay.cli.signals import signals
@@ -54,6 +56,8 @@ app.command()(demo)
 app.command(context_settings={"allow_interspersed_args": False})(run)
 app.command()(serve)
 app.command()(doctor)
+app.add_typer(context_app, name="context")
+app.add_typer(fs_app, name="fs")
 
 
 def run_app() -> int | None:

@@ -16,10 +16,19 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn, TextIO
 
+import anyio
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ("log_to_stderr", "note", "print_json", "print_line", "write")
+__all__ = (
+    "log_to_stderr",
+    "note",
+    "print_json",
+    "print_line",
+    "write",
+    "write_bytes",
+    "write_live",
+)
 
 
 def note(message: str) -> None:
@@ -50,11 +59,46 @@ def write(stream: TextIO | None, text: str) -> None:
         stream: ``sys.stdout`` or ``sys.stderr``; None when its descriptor is closed.
         text: What to write; it adds no line end.
     """
+    if text:
+        write_bytes(stream, text.encode("utf-8", "replace"))
+
+
+def write_bytes(stream: TextIO | None, data: bytes) -> None:
+    """Write *data*, whole and unchanged.
+
+    Args:
+        stream: ``sys.stdout`` or ``sys.stderr``; None when its descriptor is closed.
+        data: What to write.
+    """
+    with _reported(stream) as opened:
+        opened.flush()
+        _write_all(opened.fileno(), data)
+
+
+async def write_live(stream: TextIO | None, text: str) -> None:
+    """Write *text* like `write`, while other tasks go on as long as the reader is slow.
+
+    Args:
+        stream: ``sys.stdout`` or ``sys.stderr``; None when its descriptor is closed.
+        text: What to write.
+    """
     if not text:
         return
     with _reported(stream) as opened:
         opened.flush()
-        _write_all(opened.fileno(), text.encode("utf-8", "replace"))
+        rest = memoryview(text.encode("utf-8", "replace"))
+        while rest:
+            await _writable(opened.fileno())
+            with contextlib.suppress(BlockingIOError):  # somebody else has filled it meanwhile
+                rest = rest[os.write(opened.fileno(), rest[: select.PIPE_BUF]) :]
+
+
+async def _writable(fd: int) -> None:
+    """Return once so much can be written that the system promises not to block."""
+    try:
+        await anyio.wait_writable(fd)
+    except PermissionError:
+        return  # a file: it is never waited for
 
 
 def log_to_stderr(level: str) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 import shlex
 import sys
+from contextlib import suppress
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import anyio
 import typer
 from attrs import field, frozen
 
 from agentbay.cli import output
 from agentbay.cli.signals import signals
 from agentbay.cli.target import Target, choose_target
-from agentbay.errors import AgentBayError
+from agentbay.errors import AgentBayError, CommandError
 from agentbay.models.command import CommandResult
+
+if TYPE_CHECKING:
+    from agentbay import AsyncRunningCommand, AsyncSession
 
 __all__ = ("run",)
 
@@ -23,6 +29,9 @@ EXIT_TIMEOUT = 124
 """As timeout(1) has it."""
 MAX_EXIT_CODE = 255
 """A larger one, as Windows has them, would be cut to its last byte, which may be 0."""
+NOT_OFFERED = "not_offered"
+"""The code of the error for a service without background commands."""
+TIMEOUT_MARK = "[timeout]"
 DEFAULT_SECONDS = 600.0
 MAX_SECONDS = 24 * 3600.0
 
@@ -90,8 +99,8 @@ def run(
     """Run one command in a session of its own.
 
     Exits with the exit code of the command. Its arguments reach it as they are; for the syntax
-    of a shell, run one: agentbay run -- sh -c '...'. The output is shown when the command has
-    ended, and the session is always deleted.
+    of a shell, run one: agentbay run -- sh -c '...'. The output is shown as it comes, and the
+    session is always deleted.
     """
     job = Job(
         shlex.join(command),
@@ -128,11 +137,7 @@ def _check_text(job: Job) -> None:
 
 
 async def _execute(target: Target, job: Job) -> tuple[CommandResult, AgentBayError | None]:
-    """Run the job; also return why its session could not be deleted, if so.
-
-    The output is written after the deletion: a slow reader must not keep a session alive, nor
-    a stuck one keep it from being deleted.
-    """
+    """Run the job; also return why its session could not be deleted, if so."""
     from agentbay import CreateSessionParams
 
     result: CommandResult | None = None
@@ -140,14 +145,46 @@ async def _execute(target: Target, job: Job) -> tuple[CommandResult, AgentBayErr
     params = CreateSessionParams(image_id=job.image_id)
     try:
         async with target.client() as agent_bay, agent_bay.session(params) as session:
-            result = await session.command.execute_command(
-                job.command, job.timeout_ms, job.cwd, job.envs
-            )
+            result = await _run_in(session, job)
     except AgentBayError as exc:
         if result is None:
             raise
         leftover = exc
     return result, leftover
+
+
+async def _run_in(session: AsyncSession, job: Job) -> CommandResult:
+    """Run the command and show its output as it comes, or at the end where that is not offered."""
+    command = session.command
+    try:
+        process = await command.start(job.command, job.cwd, job.envs)
+    except CommandError as exc:
+        if exc.extra.get("code") != NOT_OFFERED:
+            raise
+        return await command.execute_command(job.command, job.timeout_ms, job.cwd, job.envs)
+    async with process:
+        with suppress(CommandError):  # it has ended already
+            await process.close_stdin()
+        with anyio.move_on_after(job.timeout_ms / 1000):
+            exit_code = await _show(process)
+            return CommandResult(success=exit_code == 0, exit_code=exit_code)
+    problem = f"{TIMEOUT_MARK} The command was stopped after {job.timeout_ms} ms"
+    return CommandResult(exit_code=-1, error_message=problem, timed_out=True)
+
+
+async def _show(process: AsyncRunningCommand) -> int:
+    """Write the output of the command where it belongs, and return its exit status."""
+    decoder = codecs.getincrementaldecoder("utf-8")
+    streams = {
+        "stdout": (sys.stdout, decoder("replace")),
+        "stderr": (sys.stderr, decoder("replace")),
+    }
+    async for piece in process:
+        stream, decode = streams[piece.stream]
+        await output.write_live(stream, decode.decode(piece.data))
+    for stream, decode in streams.values():
+        await output.write_live(stream, decode.decode(b"", final=True))
+    return await process.wait()
 
 
 def _report(result: CommandResult) -> int:

@@ -17,7 +17,7 @@ CLIENT: Mapping[str, str] = {
     "get_session": "session_id",
     "list": "labels=None, page=None, limit=None, status=None, image_id=None",
     "list_all": "labels=None, limit=None, status=None, image_id=None",
-    "delete": "session",
+    "delete": "session, sync_context=False",
     "pause": f"session, {WAIT}",
     "pause_async": f"session, {WAIT}",
     "beta_pause": f"session, {WAIT}",
@@ -28,7 +28,7 @@ CLIENT: Mapping[str, str] = {
 }
 TIMEOUTS = "read_timeout=None, connect_timeout=None"
 SESSION: Mapping[str, str] = {
-    "delete": "",
+    "delete": "sync_context=False, poll_interval=2.0",
     "set_labels": "labels",
     "get_labels": "",
     "info": "",
@@ -68,7 +68,7 @@ PROPERTIES: Mapping[str, object] = {
     "vpc_ip": "",
     "vpc_id": "",
 }
-HANDLES = ("agent_bay", "command", "file_system", "fs", "filesystem", "files")
+HANDLES = ("agent_bay", "command", "context", "file_system", "fs", "filesystem", "files")
 
 MEMBERS = [
     (cls, name, parameters)

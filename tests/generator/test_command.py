@@ -198,7 +198,7 @@ def test_the_script_runs_from_anywhere(package: Path) -> None:
 
 def test_the_mirror_works(package: Path) -> None:
     (package / "__init__.py").write_text("")
-    for name in ("_portal.py", "errors.py"):
+    for name in ("_caller.py", "_portal.py", "errors.py"):
         shutil.copy(ROOT / "agentbay" / name, package / name)
     script = """
     from agentbay._async.thing import AsyncThing

@@ -32,9 +32,13 @@ class AsyncThing:
 LINE = HEADER.count("\n") + 1  # of the first member
 
 MEMBERS = {
-    "varargs": (
-        "async def m(self, *names: str) -> None: ...",
-        "AsyncThing.m because its parameters are not all explicit and named",
+    "varargs-of-handles": (
+        "async def m(self, *things: AsyncThing) -> None: ...",
+        "AsyncThing.m(things) because it takes *Thing",
+    ),
+    "varargs-without-annotation": (
+        "async def m(self, *names) -> None: ...",
+        "AsyncThing.m(names) because it has no annotation",
     ),
     "keywords": (
         "async def m(self, **options: str) -> None: ...",

@@ -1,0 +1,371 @@
+"""A server that speaks the protocol, remembers what it was asked, and answers by script.
+
+It has no sessions and runs nothing: it shows what a client puts on the wire, and how a client
+takes any answer, those included that a healthy service never gives. For programs that need a
+service that works there is :mod:`agentbay.local`.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from aiohttp import WSCloseCode, web
+from attrs import define, field, frozen
+
+from agentbay._wire.actions import ToolPayload
+from agentbay._wire.channel import SDK, Frame
+from agentbay._wire.codec import lenient_converter
+from agentbay._wire.envelope import Code, service_error, write_error
+from agentbay.errors import ProtocolError
+from agentbay.testing.answers import (
+    Answer,
+    Data,
+    Frames,
+    Raw,
+    Refusal,
+    Text,
+)
+from agentbay.testing.healthy import HealthyService
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+__all__ = ("Recorded", "RecordingServer", "Route")
+
+MASK = "****"
+MAX_BODY_BYTES = 64 * 1024 * 1024
+# They are in every request and say nothing about the call.
+_COMMON = frozenset({"Action", "Format", "SignatureNonce", "Timestamp", "Version"})
+
+
+class Route(Enum):
+    """The way that a request took."""
+
+    API = "api"
+    LINK = "link"
+    """Straight to the session."""
+    VPC = "vpc"
+    """Straight to the session, from inside its network."""
+    CHANNEL = "channel"
+    """A frame on the session's WebSocket."""
+
+
+@frozen(kw_only=True)
+class Recorded:
+    """One request; the API key and the session's token are masked.
+
+    Attributes:
+        name: The action; for calls of a tool, on whichever route, the tool; on the channel the
+            method, empty if the frame names none.
+        tool: Whether a tool was called.
+        arguments: Of a tool or method its arguments, as JSON; of an action its parameters, as
+            the texts that travel.
+        server: The server that a tool was expected on, or that a frame was for.
+        parameters: All parameters, ``Authorization`` included, as the texts that travel.
+        query: Names of the parameters that travelled in the query string.
+        data: On the channel: the frame's ``data``.
+        id: On the channel: the exchange that the frame belongs to.
+    """
+
+    route: Route
+    name: str
+    tool: bool = False
+    arguments: dict[str, Any] = field(factory=dict)
+    server: str = ""
+    session_id: str = ""
+    parameters: dict[str, str] = field(factory=dict, repr=False)
+    query: frozenset[str] = frozenset()
+    data: dict[str, Any] = field(factory=dict, repr=False)
+    id: str = ""
+
+
+@define(eq=False)
+class _Script:
+    """Answers to be given in turn; the last one is given from then on."""
+
+    answers: list[Answer]
+    given: int = 0
+
+    def next(self, request: Recorded) -> Answer:
+        answer = self.answers[min(self.given, len(self.answers) - 1)]
+        self.given += 1
+        return answer(request) if callable(answer) else answer
+
+
+class RecordingServer:
+    """The server; an asynchronous context manager that listens while it is entered.
+
+    ::
+
+        async with RecordingServer() as server:
+            server.answer("get_screen_size", Text('{"width": 1, "height": 2}'))
+            bay = AsyncAgentBay(server.api_key, Config(endpoint=server.endpoint))
+            ...
+            assert server.calls[-1].arguments == {}
+
+    Args:
+        route: How calls of tools come in: what the sessions announce makes clients choose.
+        channel: Whether sessions announce a WebSocket.
+        tools: Tools that the sessions announce, by name, each with its server; all that this
+            package knows by default.
+    """
+
+    api_key = "akm-recorded"
+    token = "token-recorded"  # noqa: S105 - it protects nothing
+
+    def __init__(
+        self,
+        *,
+        route: Route = Route.API,
+        channel: bool = False,
+        tools: Mapping[str, str] | None = None,
+    ) -> None:
+        self._healthy = HealthyService(tools)
+        self._route = route
+        self._channel = channel
+        self._scripts: dict[str, _Script] = {}
+        self._sockets: list[web.WebSocketResponse] = []
+        self._runner: web.AppRunner | None = None
+        self._port = 0
+        self.requests: list[Recorded] = []
+
+    @property
+    def endpoint(self) -> str:
+        """The server's URL."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def calls(self) -> list[Recorded]:
+        """The calls of tools among the requests."""
+        return [request for request in self.requests if request.tool]
+
+    def named(self, name: str) -> list[Recorded]:
+        """Return the requests for an action, tool or method of the channel."""
+        return [request for request in self.requests if request.name == name]
+
+    def answer(self, name: str, *answers: Answer | str) -> None:
+        """Say what to answer to an action, a tool, or a method of the channel.
+
+        Args:
+            name: Its name.
+            answers: Given in turn, the last one from then on. A string is the text of a tool.
+        """
+        if not answers:
+            raise ValueError("give at least one answer")
+        self._scripts[name] = _Script(
+            [Text(answer) if isinstance(answer, str) else answer for answer in answers]
+        )
+
+    async def push(self, source: str, data: Mapping[str, Any]) -> None:
+        """Send *data* as a frame that nobody has asked for, on every open channel."""
+        frame = Frame(uuid.uuid4().hex, source, SDK, dict(data))
+        for socket in self._sockets:
+            await socket.send_str(frame.to_text())
+
+    async def drop_channels(self) -> None:
+        """Cut every open channel."""
+        for socket in list(self._sockets):
+            await socket.close(code=WSCloseCode.GOING_AWAY)
+
+    async def __aenter__(self) -> Self:
+        application = web.Application(client_max_size=MAX_BODY_BYTES)
+        application.router.add_post("/", self._handle_action)
+        application.router.add_post("/link/{session_id}/callTool", self._handle_link)
+        application.router.add_get("/callTool", self._handle_vpc)
+        application.router.add_get("/ws/{session_id}", self._handle_channel)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        self._port = self._runner.addresses[0][1]
+        self._announce()
+        return self
+
+    def _announce(self) -> None:
+        facts = self._healthy.facts
+        if self._channel:
+            facts |= {"Token": self.token, "WsUrl": f"ws://127.0.0.1:{self._port}/ws/{{id}}"}
+        if self._route is Route.LINK:
+            facts |= {"Token": self.token, "LinkUrl": f"{self.endpoint}/link/{{id}}"}
+        if self._route is Route.VPC:
+            facts |= {"Token": self.token, "VpcResource": True}
+            facts |= {"NetworkInterfaceIp": "127.0.0.1", "HttpPort": str(self._port)}
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await self.drop_channels()
+            await runner.cleanup()
+
+    async def _handle_action(self, request: web.Request) -> web.StreamResponse:
+        query = dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
+        form = dict(parse_qsl((await request.read()).decode(), keep_blank_values=True))
+        recorded = self._action_record(query, form)
+        self.requests.append(recorded)
+        if recorded.parameters.get("Authorization") != f"Bearer {MASK}":
+            return _refused(Refusal(Code.INVALID_KEY, "The API key is not known", 401))
+        return self._reply(recorded)
+
+    def _action_record(self, query: dict[str, str], form: dict[str, str]) -> Recorded:
+        action = query.get("Action") or form.get("Action", "")
+        parameters = {
+            name: value.replace(self.api_key, MASK)
+            for name, value in sorted({**query, **form}.items())
+            if name not in _COMMON
+        }
+        in_query = frozenset(query) - _COMMON
+        session_id = parameters.get("SessionId", "")
+        if action != "CallMcpTool":
+            arguments = {name: parameters[name] for name in parameters if name != "Authorization"}
+            return Recorded(
+                route=Route.API,
+                name=action,
+                arguments=arguments,
+                session_id=session_id,
+                parameters=parameters,
+                query=in_query,
+            )
+        return Recorded(
+            route=Route.API,
+            name=parameters.get("Name", ""),
+            tool=True,
+            arguments=json.loads(parameters.get("Args") or "{}"),
+            server=parameters.get("Server", ""),
+            session_id=session_id,
+            parameters=parameters,
+            query=in_query,
+        )
+
+    async def _handle_link(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        recorded = Recorded(
+            route=Route.LINK,
+            name=body.get("tool", ""),
+            tool=True,
+            arguments=body.get("args") or {},
+            server=body.get("server", ""),
+            session_id=request.match_info["session_id"],
+        )
+        self.requests.append(recorded)
+        if not request.headers.get("X-Access-Token") == body.get("token") == self.token:
+            return web.json_response({"message": "The token is not valid"}, status=403)
+        answer = self._next(recorded)
+        if isinstance(answer, Text):
+            return web.json_response({"data": json.dumps({"result": _payload(answer)})})
+        return _sent_as_is(answer)
+
+    async def _handle_vpc(self, request: web.Request) -> web.StreamResponse:
+        recorded = Recorded(
+            route=Route.VPC,
+            name=request.query.get("tool", ""),
+            tool=True,
+            arguments=json.loads(request.query.get("args") or "{}"),
+            server=request.query.get("server", ""),
+        )
+        self.requests.append(recorded)
+        if request.query.get("token") != self.token:
+            return web.json_response({"message": "The token is not valid"}, status=403)
+        answer = self._next(recorded)
+        return (
+            web.json_response(_payload(answer)) if isinstance(answer, Text) else _sent_as_is(answer)
+        )
+
+    async def _handle_channel(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("X-Access-Token") != self.token:
+            return web.Response(status=403, text="The token is not valid")
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self._sockets.append(socket)
+        try:
+            async for message in socket:
+                try:
+                    frame = Frame.from_text(message.data)
+                except ProtocolError:
+                    continue  # a heartbeat, as some clients send it
+                await self._answer_frame(socket, frame, request)
+        finally:
+            self._sockets.remove(socket)
+        return socket
+
+    async def _answer_frame(
+        self, socket: web.WebSocketResponse, frame: Frame, request: web.Request
+    ) -> None:
+        data = frame.data or {}
+        recorded = Recorded(
+            route=Route.CHANNEL,
+            name=data.get("method", ""),
+            arguments=data.get("params") or {},
+            server=frame.target,
+            session_id=request.match_info["session_id"],
+            data=data,
+            id=frame.id,
+        )
+        self.requests.append(recorded)
+        script = self._scripts.get(recorded.name)
+        answer = script.next(recorded) if script is not None else Frames()
+        for sent in answer.frames if isinstance(answer, Frames) else [answer]:
+            if isinstance(sent, Raw):
+                await socket.send_str(sent.body.decode())
+            elif isinstance(sent, Mapping):
+                await socket.send_str(Frame(frame.id, frame.target, SDK, dict(sent)).to_text())
+            else:
+                raise TypeError(f"{sent!r} cannot be sent on the channel")
+        if isinstance(answer, Frames) and answer.then_drop:
+            await socket.close(code=WSCloseCode.GOING_AWAY)
+
+    def _next(self, request: Recorded) -> Answer:
+        script = self._scripts.get(request.name)
+        if script is not None:
+            return script.next(request)
+        return self._healthy.answer(request)
+
+    def _reply(self, request: Recorded) -> web.Response:
+        answer = self._next(request)
+        if isinstance(answer, Text):
+            answer = Data(_payload(answer))
+        if not isinstance(answer, Data):
+            return _sent_as_is(answer)
+        body = {
+            "RequestId": str(uuid.uuid4()).upper(),
+            "HttpStatusCode": 200,
+            "Code": Code.OK,
+            "Success": True,
+        }
+        if answer.data is not None:
+            body["Data"] = answer.data
+        return web.json_response({**body, **answer.envelope})
+
+
+def _payload(answer: Text) -> dict[str, Any]:
+    payload = ToolPayload.of_text(answer.text, is_error=answer.is_error)
+    unstructured: dict[str, Any] = lenient_converter.unstructure(payload)
+    return unstructured
+
+
+def _sent_as_is(answer: Answer) -> web.Response:
+    if isinstance(answer, Raw):
+        return web.Response(body=answer.body, status=answer.status, content_type="application/json")
+    if isinstance(answer, Refusal):
+        return _refused(answer)
+    raise TypeError(f"{answer!r} is no answer on this route")
+
+
+def _refused(answer: Refusal) -> web.Response:
+    error = service_error(answer.code, answer.message, http_status=answer.status)
+    body = write_error(error, str(uuid.uuid4()).upper(), "recording")
+    return web.json_response(body, status=answer.status)
