@@ -16,6 +16,7 @@ nox.options.error_on_external_run = True
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 PROJECT = ("-e", ".[cli,local]")
+PUBLIC_CLIENT = "wuying-agentbay-sdk==0.22.3"
 # A developer's own key or endpoint must never reach the tests.
 CLEAN_ENV = {name: None for name in os.environ if name.startswith("AGENTBAY_")}
 
@@ -58,6 +59,24 @@ def tests_lowest(session: nox.Session) -> None:
     lowest = [requirement.replace(">=", "==") for requirement in requirements]
     install(session, *PROJECT, *lowest, groups=("test",))
     run_tests(session)
+
+
+@nox.session
+def compat(session: nox.Session) -> None:
+    """Compare with the public client, which has the same import name and so its own environment."""
+    install(session, *PROJECT, groups=("test",))
+    public = Path(session.create_tmp(), "public").resolve()
+    session.run("python", "-m", "venv", str(public))
+    python = public / "bin" / "python"
+    session.run(str(python), "-m", "pip", "install", "-q", PUBLIC_CLIENT, external=True)
+    session.run(
+        "pytest",
+        "tests/compat",
+        "-n",
+        "2",
+        *session.posargs,
+        env={**CLEAN_ENV, "PUBLIC_CLIENT_PYTHON": str(python)},
+    )
 
 
 @nox.session

@@ -16,8 +16,10 @@ from attrs import frozen
 
 
 @contextlib.asynccontextmanager
-async def relay_without_links(endpoint: str) -> AsyncIterator[str]:
-    """Relay to *endpoint*, removing the direct route from every reply; yield the relay's URL."""
+async def relay_without_links(
+    endpoint: str, hidden: Sequence[str] = ("LinkUrl",)
+) -> AsyncIterator[str]:
+    """Relay to *endpoint*, removing direct routes from every reply; yield the relay's URL."""
 
     async def relay(request: web.Request) -> web.Response:
         async with upstream.post(
@@ -25,7 +27,8 @@ async def relay_without_links(endpoint: str) -> AsyncIterator[str]:
         ) as answer:
             body = await answer.json()
             if isinstance(body.get("Data"), dict):
-                body["Data"].pop("LinkUrl", None)
+                for name in hidden:
+                    body["Data"].pop(name, None)
             return web.json_response(body, status=answer.status)
 
     application = web.Application(client_max_size=64 * 1024 * 1024)
@@ -129,3 +132,65 @@ async def read_request(stream: anyio.abc.ByteStream) -> bytes:
     while len(body) < length:
         body += await stream.receive()
     return head + b"\r\n\r\n" + body
+
+
+_BROKEN = (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError)
+
+
+class CuttingRelay:
+    """Relays TCP connections, each until so many bytes have passed to the client.
+
+    Attributes:
+        cut_after: Where the connections are cut; ``None`` for nowhere.
+        passed: How many bytes the latest connection has passed to its client.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self.cut_after: int | None = None
+        self.passed = 0
+        self.port = 0
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[CuttingRelay]:
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+        self.port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        async with listener, anyio.create_task_group() as group:
+            group.start_soon(listener.serve, self._serve)
+            yield self
+            group.cancel_scope.cancel()
+
+    async def _serve(self, client: anyio.abc.SocketStream) -> None:
+        self.passed = 0
+        async with (
+            client,
+            await anyio.connect_tcp(*self._target) as server,
+            anyio.create_task_group() as group,
+        ):
+            group.start_soon(self._pass_up, client, server, group.cancel_scope)
+            await self._pass_down(server, client, self.cut_after)
+            group.cancel_scope.cancel()
+
+    async def _pass_up(
+        self,
+        client: anyio.abc.SocketStream,
+        server: anyio.abc.SocketStream,
+        scope: anyio.CancelScope,
+    ) -> None:
+        with contextlib.suppress(*_BROKEN):
+            while True:
+                await server.send(await client.receive())
+        scope.cancel()
+
+    async def _pass_down(
+        self,
+        server: anyio.abc.SocketStream,
+        client: anyio.abc.SocketStream,
+        limit: int | None,
+    ) -> None:
+        with contextlib.suppress(*_BROKEN):
+            while limit is None or self.passed < limit:
+                data = await server.receive()
+                data = data if limit is None else data[: limit - self.passed]
+                await client.send(data)
+                self.passed += len(data)

@@ -14,6 +14,11 @@ from tests.api.source import ROOT
 EXAMPLES = ROOT / "examples"
 # What each prints.
 OUTPUTS = {
+    "context_data": (
+        r"deleted: True\nstill here\ndownload /home/wuying/data Success\ncontext deleted: True\n"
+    ),
+    "context_data_async": (r"given: True\ntaken: True\nfor you\ndeleted: True\ndeleted: True\n"),
+    "file_transfer": (r"sent: True 1\n23\nreceived: True Hello from the session\nback: True 2\n"),
     "awaitable_twins": r"paused: PAUSED\nresumed: RUNNING\nlink: True\n",
     "info": (
         r"same session: True\nstate: RUNNING\nkept alive: True\n"

@@ -74,12 +74,13 @@ async def test_unknown_image(bay: AsyncAgentBay) -> None:
     assert "linux_latest" in created.error_message, "the known images are listed"
 
 
-async def test_contexts_are_refused_rather_than_lost(bay: AsyncAgentBay) -> None:
+async def test_an_unknown_context_is_refused(bay: AsyncAgentBay) -> None:
     params = CreateSessionParams(context_syncs=[ContextSync("SdkCtx-1", "/tmp/kept")])
     created = await bay.create(params)
-    assert not created
-    assert "PersistenceDataList" in created.error_message
-    assert "no contexts here yet" in created.error_message
+    assert created.code == "InvalidContext.NotFound"
+    assert "'SdkCtx-1'" in created.error_message
+    with pytest.raises(NotFoundError):
+        created.unwrap()
 
 
 async def test_unknown_session(bay: AsyncAgentBay) -> None:

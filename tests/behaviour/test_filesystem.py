@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from agentbay import AsyncSession, Config, FileError
-from agentbay.local.runtime import LocalRuntime
-from tests.conftest import ConnectFunction
+from agentbay import AsyncSession, RemoteFileNotFoundError
 
 TEXTS = [
     "",
@@ -18,22 +14,6 @@ TEXTS = [
     "é" * 100_001,
     "x" * 300_000,
 ]
-
-
-@pytest.fixture(params=["direct", "api"])
-async def routed(
-    connect: ConnectFunction, runtime: LocalRuntime, request: pytest.FixtureRequest
-) -> AsyncIterator[AsyncSession]:
-    """A session reached directly, or through the API only, where messages are cut small."""
-    endpoint = runtime.endpoint
-    if request.param == "api":
-        endpoint = request.getfixturevalue("api_only_endpoint")
-    async with (
-        connect(runtime.api_key, Config(endpoint=endpoint)) as bay,
-        bay.session() as session,
-    ):
-        assert bool(session.link_url) == (request.param == "direct")
-        yield session
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: f"{len(text)}")
@@ -83,7 +63,7 @@ async def test_missing_path(routed: AsyncSession, member: str) -> None:
     assert "/no/such/thing" in result.error_message
     assert "No such file or directory" in result.error_message
     assert result.request_id
-    with pytest.raises(FileError):
+    with pytest.raises(RemoteFileNotFoundError):
         result.unwrap()
 
 

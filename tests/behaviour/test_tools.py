@@ -7,7 +7,7 @@ import json
 import pytest
 
 from agentbay import AsyncAgentBay, AsyncSession, RemoteOperationError, SessionError
-from agentbay._wire.tools import TOOLS
+from agentbay.local.images import PROFILES
 
 
 async def test_shell_gives_its_output(session: AsyncSession) -> None:
@@ -80,9 +80,11 @@ async def test_list_mcp_tools(session: AsyncSession) -> None:
     result = await session.list_mcp_tools()
     assert result.success
     assert result.request_id
-    assert {tool.name for tool in result.tools} == set(TOOLS)
+    offered = {tool.name for tool in PROFILES["linux_latest"].tools()}
+    assert offered >= {"shell", "read_file", "write_file", "get_metrics"}
+    assert {tool.name for tool in result.tools} == offered
     assert [tool.name for tool in session.mcp_tools] == [tool.name for tool in result.tools]
-    assert {tool.name for tool in announced} == set(TOOLS)
+    assert {tool.name for tool in announced} == offered
     shell = next(tool for tool in result.tools if tool.get_name() == "shell")
     assert shell.get_server() == "wuying_shell"
     assert shell.description

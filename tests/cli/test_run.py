@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio.from_thread
 import pytest
 
+from tests.cli.command import finish
+from tests.servers import relay_without_links
+
 if TYPE_CHECKING:
-    from tests.cli.command import Command
+    from tests.cli.command import Command, Server
 
 FIVE_MEGABYTES = 5_000_000
 ODD_ARGUMENTS = [
@@ -38,6 +43,32 @@ def test_five_megabytes_arrive_whole(command: Command, unbuffered: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert len(done.stdout) == FIVE_MEGABYTES
     assert done.stdout == b"0123456789" * (FIVE_MEGABYTES // 10)
+
+
+def test_output_is_shown_as_it_comes(command: Command) -> None:
+    script = "printf 'fir\\303'; printf 'oops\\n' >&2; printf '\\274st\\n'; exec sleep 1000"
+    process = command.start("run", "-q", "--", "sh", "-c", script)
+    assert process.stdout is not None
+    assert process.stdout.readline().decode() == "firüst\n"
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"oops\n"
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert finish(process).returncode == 128 + signal.SIGTERM
+
+
+def test_a_service_without_background_commands_shows_output_at_the_end(
+    command: Command, server: Server
+) -> None:
+    with (
+        anyio.from_thread.start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(
+            relay_without_links(server.endpoint, ("LinkUrl", "WsUrl"))
+        ) as endpoint,
+    ):
+        env = {**server.env, "AGENTBAY_ENDPOINT": endpoint}
+        done = command.run("run", "-q", "--", "sh", "-c", "echo hi; echo oops >&2; exit 7", env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"hi\n", b"oops\n")
 
 
 def test_bytes_that_are_not_utf8_become_replacement_characters(command: Command) -> None:
