@@ -344,7 +344,7 @@ async def test_an_upload_that_breaks_off_changes_nothing() -> None:
         packs = runtime.contexts.packs.folder
         with connection_to(wire.endpoint) as sock:
             head = f"PUT {path} HTTP/1.1\r\nHost: localhost:{sock.getpeername()[1]}\r\n"
-            sock.sendall(f"{head}Content-Length: 1000000\r\n\r\n".encode() + b"x" * 600_000)
+            sock.sendall(f"{head}Content-Length: 9000000\r\n\r\n".encode() + b"x" * 3_000_000)
             with anyio.fail_after(DEADLINE):
                 while len(list(packs.iterdir())) < 2:  # noqa: ASYNC110 - no event tells
                     await anyio.sleep(0.005)

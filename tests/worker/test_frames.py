@@ -85,7 +85,7 @@ def test_call_and_answer_round_trip(
 
 
 def test_large_blobs_travel_in_chunks() -> None:
-    data = bytes(range(256)) * 1000
+    data = bytes(range(256)) * 4000
     pieces = list(blob_frames(3, "content", data))
     assert max(len(frame.payload) for frame in pieces) == CHUNK_BYTES
     assert b"".join(frame.payload for frame in pieces) == data

@@ -22,12 +22,16 @@ from agentbay.local.contexts.outlet import content_of
 from agentbay.local.contexts.settled import in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiohttp import StreamReader
+
     from agentbay.errors import ServiceError
     from agentbay.local.contexts.service import Contexts
 
 __all__ = ("serve_signed",)
 
-_PIECE_BYTES = 256 * 1024
+_PIECE_BYTES = 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _RANGE = re.compile(r"bytes=(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})")
 
@@ -54,7 +58,7 @@ async def _put(
     context = await contexts.get(context_id)
     pack = contexts.packs.new(durable=not context.type)
     try:
-        async for piece in request.content.iter_chunked(_PIECE_BYTES):
+        async for piece in _pieces(request.content):
             if pack.size + len(piece) > MAX_OBJECT_BYTES:
                 raise _too_large()
             await in_thread(pack.write, piece)
@@ -80,6 +84,17 @@ async def _put(
             ) from exc
         raise
     return web.Response(headers={"ETag": _etag(item)})
+
+
+async def _pieces(content: StreamReader) -> AsyncIterator[bytearray]:
+    """Yield a body in pieces that are worth a change of threads each."""
+    held = bytearray()
+    async for data in content.iter_any():
+        held += data
+        if len(held) >= _PIECE_BYTES:
+            yield held
+            held = bytearray()
+    yield held
 
 
 def is_full(error: BaseException) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ("content_of", "tree_of")
 
-_PIECE_BYTES = 256 * 1024
+_PIECE_BYTES = 1024 * 1024
 
 _KINDS = {Kind.DIRECTORY: DIRECTORY, Kind.SYMLINK: SYMLINK, Kind.FILE: FILE, Kind.ARCHIVE: FILE}
 

@@ -62,7 +62,7 @@ class LinkStream(Stream):
         await self._wait_credit()
 
     async def receive(self) -> bytes:
-        """Return the next bytes; none after the other side has ended."""
+        """Return all that has arrived; nothing after the other side has ended."""
         while not self._received:
             if self._seen_end:
                 return b""
@@ -70,7 +70,8 @@ class LinkStream(Stream):
                 raise self._failure
             self._changed.clear()
             await self._changed.wait()
-        data = self._received.popleft()
+        data = b"".join(self._received)
+        self._received.clear()
         credit = self._receipts.take(len(data))
         if credit and not self._seen_end and self._failure is None:
             self._left += credit

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 PROTOCOL_VERSION = 2
-CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 256 * 1024
 """Most raw bytes in one frame."""
 MAX_HEADER_BYTES = 64 * 1024
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 """Most raw bytes in one call, or in one answer."""
-WINDOW_BYTES = 512 * 1024
+WINDOW_BYTES = 2 * 1024 * 1024
 """Most raw bytes of one direction of a stream that are on the way and not used yet."""
 
 _PREFIX = struct.Struct("!BIII")
