@@ -4,8 +4,8 @@ One per process, on a daemon thread with an event loop of its own, so it neither
 caller's loop nor keeps the program from ending. It ends with the interpreter, and with it every
 session and file. A forked child starts its own and leaves the parent's alone.
 
-Environment: ``AGENTBAY_LOCAL_ISOLATION`` (``bubblewrap``, ``none``) and
-``AGENTBAY_LOCAL_NETWORK`` (``nat``, ``host``, ``none``).
+Environment: ``AGENTBAY_LOCAL_ISOLATION`` (``bubblewrap``, ``none``),
+``AGENTBAY_LOCAL_NETWORK`` (``nat``, ``host``, ``none``) and ``AGENTBAY_LOCAL_DATA_DIR``.
 """
 
 from __future__ import annotations
@@ -143,6 +143,7 @@ def start_embedded() -> EmbeddedTarget:
 
 def _configured() -> LocalRuntime:
     return LocalRuntime(
+        data_dir=os.environ.get("AGENTBAY_LOCAL_DATA_DIR") or None,
         isolation=_setting("AGENTBAY_LOCAL_ISOLATION", "bubblewrap", get_args(IsolationName)),
         network=_setting("AGENTBAY_LOCAL_NETWORK", "nat", get_args(NetworkName)),
     )

@@ -18,6 +18,7 @@ OUTPUTS = (
     r"0 Hello from the sandbox\nwuying\n",
     r"\{0: '0', 1: '1', 2: '4', .*, 9: '81'\}",
     r"wuying directory\n(.*\n)*expected: .*missing\.txt",
+    r"90\n45\n",
 )
 
 

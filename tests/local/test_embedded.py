@@ -46,6 +46,18 @@ def run(script: str, temporary: Path, **extra: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+def test_contexts_survive_the_program_in_a_directory_of_their_own(tmp_path: Path) -> None:
+    def context_id(*, allow_create: bool) -> list[str]:
+        script = f"""
+            target = start_embedded()
+            found = action(target, "GetContext", Name="kept", AllowCreate={allow_create})
+            print(found["Data"]["Id"])
+        """
+        return run(script, tmp_path, AGENTBAY_LOCAL_DATA_DIR=str(tmp_path / "kept"))
+
+    assert context_id(allow_create=True) == context_id(allow_create=False)
+
+
 def test_a_program_that_just_ends_leaves_nothing(tmp_path: Path) -> None:
     lines = run(
         """
