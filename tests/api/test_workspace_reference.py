@@ -1,4 +1,7 @@
-"""Every member about files, variables and git that the reference names, with its parameters."""
+"""Every member about commands, files, variables, git and terminals, with its parameters.
+
+File transfer is in `test_context_reference`, code in `test_code_reference`.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,25 @@ from collections.abc import Mapping
 import pytest
 
 import agentbay
-from agentbay import AsyncEnv, AsyncFileSystem, AsyncGit, Env, FileSystem, Git
+from agentbay import (
+    AsyncCommand,
+    AsyncEnv,
+    AsyncFileSystem,
+    AsyncGit,
+    AsyncPty,
+    AsyncPtyHandle,
+    Command,
+    Env,
+    FileSystem,
+    Git,
+    Pty,
+    PtyHandle,
+)
 from tests.api.test_reference import parameters_of
 
 TIMEOUT = "timeout_ms=None"
+EXECUTE = "command, timeout_ms=50000, cwd=None, envs=None"
+COMMAND: Mapping[str, str] = {"execute_command": EXECUTE, "run": EXECUTE, "exec": EXECUTE}
 FILES: Mapping[str, str] = {
     "create_directory": "path",
     "delete_file": "path",
@@ -55,18 +73,35 @@ GIT: Mapping[str, str] = {
     "set_config": f"repo_path, key, value, scope='global', {TIMEOUT}",
     "get_config": f"repo_path, key, scope='global', {TIMEOUT}",
 }
-PLAIN = {"watch_directory"}
+PTY: Mapping[str, str] = {
+    "create": ("cols=80, rows=24, cwd=None, envs=None, shell=None, on_data=None, timeout_s=None"),
+    "list": "",
+    "connect": "pty_session_id, on_data=None",
+    "kill": "pty_session_id",
+}
+HANDLE: Mapping[str, str] = {
+    "send_input": "data",
+    "resize": "cols, rows",
+    "kill": "",
+    "wait": "timeout_s=None",
+    "disconnect": "",
+}
+PLAIN = {"watch_directory", "disconnect"}
 MEMBERS = [
     (cls, name, parameters)
     for classes, members in (
+        ((Command, AsyncCommand), COMMAND),
         ((FileSystem, AsyncFileSystem), FILES),
         ((Env, AsyncEnv), ENV),
         ((Git, AsyncGit), GIT),
+        ((Pty, AsyncPty), PTY),
+        ((PtyHandle, AsyncPtyHandle), HANDLE),
     )
     for cls in classes
     for name, parameters in members.items()
 ]
 RESULTS: Mapping[str, str] = {
+    "CommandResult": "success output error_message exit_code stdout stderr trace_id",
     "EnvResult": "success envs error_message",
     "FileInfoResult": "success file_info error_message",
     "DirectoryListResult": "success entries error_message",
@@ -78,6 +113,7 @@ RESULTS: Mapping[str, str] = {
 }
 PAYLOADS: Mapping[str, str] = {
     "FileChangeEvent": "event_type path path_type",
+    "PtySession": "pty_session_id cols rows status exit_code",
     "GitCloneResult": "path",
     "GitInitResult": "path",
     "GitCommitResult": "commit_hash",
@@ -114,6 +150,12 @@ def test_result_class(name: str) -> None:
 @pytest.mark.parametrize("name", PAYLOADS)
 def test_payload_class(name: str) -> None:
     assert list(inspect.signature(getattr(agentbay, name)).parameters) == PAYLOADS[name].split()
+
+
+def test_properties_of_a_terminal() -> None:
+    for cls in (PtyHandle, AsyncPtyHandle):
+        for name in ("pty_session_id", "is_connected", "exit_code"):
+            assert isinstance(inspect.getattr_static(cls, name), property)
 
 
 def test_changes_by_their_kind() -> None:
