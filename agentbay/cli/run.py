@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import shlex
 import sys
 from contextlib import suppress
@@ -14,6 +15,7 @@ import typer
 from attrs import field, frozen
 
 from agentbay.cli import output
+from agentbay.cli.places import find_context
 from agentbay.cli.signals import signals
 from agentbay.cli.target import Target, choose_target
 from agentbay.errors import AgentBayError, CommandError
@@ -45,6 +47,8 @@ class Job:
     timeout_ms: int
     cwd: str | None
     envs: dict[str, str] = field(repr=False)
+    contexts: tuple[tuple[str, str], ...] = ()
+    """Names or ids of contexts, each with the directory that it is bound to."""
 
 
 def _check_seconds(value: float) -> float:
@@ -58,6 +62,14 @@ def _check_variables(values: list[str] | None) -> list[str]:
         name, equals, _ = value.partition("=")
         if not (name and equals):
             raise typer.BadParameter(f"{name!r} is not of the form NAME=VALUE")
+    return values or []
+
+
+def _check_contexts(values: list[str] | None) -> list[str]:
+    for value in values or ():
+        name, _, path = value.rpartition(":")
+        if not (name and path.startswith("/")):
+            raise typer.BadParameter(f"{value!r} is not of the form CONTEXT:/PATH")
     return values or []
 
 
@@ -91,6 +103,14 @@ def run(
             help="Environment variable of the command; may be repeated.",
         ),
     ] = None,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONTEXT:PATH",
+            callback=_check_contexts,
+            help="Files of a context at this path, stored again at the end; may be repeated.",
+        ),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Do not say on standard error where it runs."),
@@ -108,6 +128,7 @@ def run(
         max(1, round(timeout * 1000)),
         cwd,
         dict(_split(variable) for variable in env or ()),
+        tuple(_split_context(binding) for binding in context or ()),
     )
     _check_text(job)
     target = choose_target()
@@ -127,9 +148,15 @@ def _split(variable: str) -> tuple[str, str]:
     return name, value
 
 
+def _split_context(binding: str) -> tuple[str, str]:
+    name, _, path = binding.rpartition(":")
+    return name, path
+
+
 def _check_text(job: Job) -> None:
     """Refuse what cannot travel: arguments that are not valid UTF-8."""
-    texts = (job.command, job.image_id or "", job.cwd or "", *job.envs.keys(), *job.envs.values())
+    texts = [job.command, job.image_id or "", job.cwd or ""]
+    texts += [*job.envs.keys(), *job.envs.values(), *itertools.chain(*job.contexts)]
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as exc:
@@ -137,15 +164,22 @@ def _check_text(job: Job) -> None:
 
 
 async def _execute(target: Target, job: Job) -> tuple[CommandResult, AgentBayError | None]:
-    """Run the job; also return why its session could not be deleted, if so."""
-    from agentbay import CreateSessionParams
+    """Run the job; also return what failed after it: storing its files, or the deletion."""
+    from agentbay import ContextSync, CreateSessionParams
 
     result: CommandResult | None = None
     leftover: AgentBayError | None = None
-    params = CreateSessionParams(image_id=job.image_id)
     try:
-        async with target.client() as agent_bay, agent_bay.session(params) as session:
-            result = await _run_in(session, job)
+        async with target.client() as agent_bay:
+            bound = [
+                ContextSync((await find_context(agent_bay, name)).id, path)
+                for name, path in job.contexts
+            ]
+            params = CreateSessionParams(image_id=job.image_id, context_syncs=bound)
+            async with agent_bay.session(params) as session:
+                result = await _run_in(session, job)
+                if bound:
+                    (await session.context.sync(mode="upload")).raise_for_error()
     except AgentBayError as exc:
         if result is None:
             raise

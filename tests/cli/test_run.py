@@ -57,6 +57,25 @@ def test_output_is_shown_as_it_comes(command: Command) -> None:
     assert finish(process).returncode == 128 + signal.SIGTERM
 
 
+def test_files_of_a_context_are_there_and_are_stored(command: Command, server: Server) -> None:
+    assert command.run("context", "create", "data", env=server.env).returncode == 0
+    bound = ("run", "-q", "--context", "data:/home/wuying/data", "--")
+    write = "cat data/* 2>/dev/null; echo more >>data/log; exit 4"
+    first = command.run(*bound, "sh", "-c", f"mkdir -p data; {write}", env=server.env)
+    assert (first.returncode, first.stdout, first.stderr) == (4, b"", b"")
+    second = command.run(*bound, "sh", "-c", write, env=server.env)
+    assert (second.returncode, second.stdout, second.stderr) == (4, b"more\n", b"")
+    third = command.run(*bound, "cat", "data/log", env=server.env)
+    assert (third.returncode, third.stdout) == (0, b"more\nmore\n")
+    unknown = command.run("run", "--context", "none:/data", "--", "true", env=server.env)
+    assert unknown.returncode == 1
+    assert b"none" in unknown.stderr
+    for wrong in ("data", "data:relative", ":/data"):
+        refused = command.run("run", "--context", wrong, "--", "true", env=server.env)
+        assert refused.returncode == 2
+        assert b"CONTEXT:/PATH" in refused.stderr
+
+
 def test_a_service_without_background_commands_shows_output_at_the_end(
     command: Command, server: Server
 ) -> None:
