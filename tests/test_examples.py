@@ -14,6 +14,11 @@ from tests.api.source import ROOT
 EXAMPLES = ROOT / "examples"
 # What each prints.
 OUTPUTS = {
+    "background_command": r"(stdout: (hello \w+\n)+){1,2}exit status: 0\nstopped: 143\n",
+    "run_code": (
+        r"sum: 30\nsquare 0\nsquare 1\nsquare 4\nsquare 9\nsquare 16\n"
+        r"failed: ZeroDivisionError\nnode: '?2,4,6'?\n"
+    ),
     "context_data": (
         r"deleted: True\nstill here\ndownload /home/wuying/data Success\ncontext deleted: True\n"
     ),
