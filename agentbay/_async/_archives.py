@@ -11,15 +11,18 @@ import stat
 import tarfile
 from contextlib import closing
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
-from anyio import from_thread
+from anyio import from_thread, to_thread
+from anyio.lowlevel import checkpoint
 from attrs import Factory, define, frozen
 
 from agentbay.errors import FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 PIECE_BYTES = 1024 * 1024
 MODE_BITS = 0o777
@@ -44,6 +47,31 @@ class Unpacked:
     directory_modes: dict[str, int] = Factory(dict)
 
 
+class _GivenUpError(Exception):
+    """Nobody waits for the result any more."""
+
+
+def _check_cancelled() -> None:
+    try:
+        from_thread.check_cancelled()
+    except Exception:
+        raise
+    except BaseException as exc:
+        raise _GivenUpError from exc
+
+
+async def in_thread(function: Callable[..., T], *args: Any) -> T:
+    """Run a function of this module in a thread; it ends soon after a cancellation.
+
+    That is raised anew here: a scope does not always know the one out of a thread for its own.
+    """
+    try:
+        return await to_thread.run_sync(function, *args)
+    except _GivenUpError:
+        await checkpoint()
+        raise
+
+
 def pack(source: Path, archive: Path) -> Packed:
     """Write what is in the directory *source* to *archive*.
 
@@ -54,7 +82,7 @@ def pack(source: Path, archive: Path) -> Packed:
     entries, skipped = 0, []
     with _opened(archive, "w") as tar:
         for path in _walk(source):
-            from_thread.check_cancelled()
+            _check_cancelled()
             name = os.path.relpath(path, source)
             try:
                 stored = _add(tar, path, name)
@@ -122,7 +150,7 @@ class _Cancellable:
         self._file = file
 
     def read(self, size: int = -1) -> bytes:
-        from_thread.check_cancelled()
+        _check_cancelled()
         return self._file.read(size)
 
 
@@ -141,7 +169,7 @@ def unpack(archive: Path, tree: Path) -> Unpacked:
     try:
         with _opened(archive, "r") as tar:
             while (member := tar.next()) is not None:
-                from_thread.check_cancelled()
+                _check_cancelled()
                 name = _checked_name(member.name)
                 if name:
                     _extract(tar, member, name, unpacked, links)
@@ -206,7 +234,7 @@ def _extract_file(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> 
     with closing(source), path.open("xb") as file:
         left = member.size
         while left:
-            from_thread.check_cancelled()
+            _check_cancelled()
             piece = source.read(min(PIECE_BYTES, left))
             if not piece:
                 raise FileError(f"The archive ends within {member.name!r}")

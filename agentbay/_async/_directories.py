@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from anyio import to_thread
 
-from agentbay._async._archives import install, pack, unpack
+from agentbay._async._archives import in_thread, install, pack, unpack
 from agentbay._async._objects import StepError, cause_of, step
 from agentbay.errors import AgentBayError
 from agentbay.models.file_transfer import DirectoryTransferResult
@@ -45,7 +45,7 @@ async def upload(
         async with _temporary_directory() as folder, _removed(transfer, remote):
             archive = folder / "archive.tar"
             with step("Upload exception"):
-                packed = await to_thread.run_sync(pack, Path(local_path), archive)
+                packed = await in_thread(pack, Path(local_path), archive)
             sent = await transfer.upload(
                 str(archive),
                 remote,
@@ -101,8 +101,8 @@ async def download(
                 if not received.success:
                     raise StepError(received.error_message) from received.exception
             with step("Download exception"):
-                unpacked = await to_thread.run_sync(unpack, archive, folder / "tree")
-                await to_thread.run_sync(install, unpacked, Path(target))
+                unpacked = await in_thread(unpack, archive, folder / "tree")
+                await in_thread(install, unpacked, Path(target))
     except StepError as exc:
         return _failed(result, exc)
     result.success, result.bytes_transferred = True, received.bytes_received

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def described() -> Iterator[str]:
     """Yield one line per public name and member, with its signature."""
     for name in agentbay.__all__:
         value = getattr(agentbay, name)
-        if not inspect.isclass(value):
+        # Python 3.10 takes the alias of a type for a class.
+        if not inspect.isclass(value) or isinstance(value, types.GenericAlias):
             yield name
         elif issubclass(value, enum.Enum):
             yield f"{name}({', '.join(f'{member.name}={member.value!r}' for member in value)})"

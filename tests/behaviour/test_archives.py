@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from anyio import to_thread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbay import FileError
-from agentbay._async._archives import install, pack, unpack
+from agentbay._async._archives import in_thread, install, pack, unpack
 from tests.files import tree_of
 
 if TYPE_CHECKING:
@@ -46,8 +45,8 @@ async def unpacked(folder: Path, members: Sequence[Member], mode: int = 0o644) -
     """Unpack and install *members*; what is outside has to stay as it was."""
     archive, target = folder / "archive", folder / "target"
     write_archive(archive, members, mode)
-    found = await to_thread.run_sync(unpack, archive, folder / "tree")
-    await to_thread.run_sync(install, found, target)
+    found = await in_thread(unpack, archive, folder / "tree")
+    await in_thread(install, found, target)
     return target
 
 
@@ -125,7 +124,7 @@ async def test_a_broken_archive(tmp_path: Path, cut: int) -> None:
     write_archive(archive, [("one", FILE, "x" * 600), ("two", FILE, "y" * 600)])
     archive.write_bytes(archive.read_bytes()[:cut])
     with pytest.raises(FileError):
-        await to_thread.run_sync(unpack, archive, tmp_path / "tree")
+        await in_thread(unpack, archive, tmp_path / "tree")
 
 
 async def test_a_file_that_is_only_holes_is_refused(tmp_path: Path) -> None:
@@ -135,7 +134,7 @@ async def test_a_file_that_is_only_holes_is_refused(tmp_path: Path) -> None:
     with tarfile.open(archive, "w", format=tarfile.GNU_FORMAT) as tar:
         tar.addfile(info)
     with pytest.raises(FileError, match="unknown kind"):
-        await to_thread.run_sync(unpack, archive, tmp_path / "tree")
+        await in_thread(unpack, archive, tmp_path / "tree")
 
 
 async def test_a_cancelled_pack_ends(tmp_path: Path) -> None:
@@ -145,7 +144,7 @@ async def test_a_cancelled_pack_ends(tmp_path: Path) -> None:
     with (source / "endless").open("wb") as file:
         file.truncate(1 << 40)
     with anyio.move_on_after(0.2) as scope:
-        await to_thread.run_sync(pack, source, Path(os.devnull))
+        await in_thread(pack, source, Path(os.devnull))
     assert scope.cancelled_caught
 
 

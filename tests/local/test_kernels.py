@@ -127,7 +127,7 @@ async def test_time_stands_still_for_a_paused_session(session: AsyncSession) -> 
     results: list[EnhancedCodeExecutionResult] = []
 
     async def run() -> None:
-        code = "open('begun', 'w').close()\nimport time\ntime.sleep(1.5)\n'slept'"
+        code = "open('begun', 'w').close()\nimport time\ntime.sleep(0.5)\n'slept'"
         results.append(await python(session, code, 3))
 
     with anyio.fail_after(DEADLINE):

@@ -168,7 +168,8 @@ class Terminal:
         if self._output and len(self._output[-1]) + len(data) <= _PIECE_BYTES:
             self._output[-1] += data
         else:
-            self._output.append(data)
+            pieces = range(0, len(data), _PIECE_BYTES)
+            self._output.extend(data[start : start + _PIECE_BYTES] for start in pieces)
         self._size += len(data)
         self._changed.set()
         while self._watchers and self._size > _BUFFER_BYTES:
