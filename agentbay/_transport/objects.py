@@ -97,6 +97,16 @@ def _watched(url: str, seconds: float, progress: Progress | None) -> Iterator[_W
         raise RequestTimeoutError(f"Nothing moved between here and {host} for {seconds:g} s")
 
 
+@contextlib.asynccontextmanager
+async def _opened(file: anyio.AsyncFile[bytes]) -> AsyncIterator[anyio.AsyncFile[bytes]]:
+    """Close *file* at the end of the block, also when that was cancelled."""
+    try:
+        yield file
+    finally:
+        with anyio.CancelScope(shield=True):
+            await file.aclose()
+
+
 async def put_object(
     http: HttpPool,
     url: str,
@@ -115,7 +125,7 @@ async def put_object(
     """
     headers = {"Content-Type": content_type} if content_type else {}
     for _ in range(MAX_REDIRECTS):
-        async with await anyio.open_file(path, "rb") as file:
+        async with _opened(await anyio.open_file(path, "rb")) as file:
             with _watched(url, idle, progress) as watch:
                 answer, target = await _put_once(http, url, file, watch, idle, headers)
         if not follow_redirects or answer.status not in REDIRECTS or not target:
@@ -199,7 +209,7 @@ async def get_object(
                 _check_framing(response)
                 with watch.own_work():
                     file = await anyio.open_file(part, "xb")
-                async with file:
+                async with _opened(file):
                     size = await _receive(response, file, watch)
         if not overwrite and await target.exists():
             raise FileExistsError(f"{path} has appeared meanwhile")
