@@ -165,7 +165,7 @@ def test_nothing_gets_out(members: list[Member]) -> None:
         outside = Path(folder, "x", "file")
         outside.write_text("untouched")
         try:
-            target = anyio.run(unpacked, inside, members)
+            target = anyio.run(unpacked, inside, members, 0o755)
         except (FileError, OSError):
             target = inside / "tree"
         others = {name for name in tree_of(Path(folder)) if not name.startswith(b"x/y/inside")}

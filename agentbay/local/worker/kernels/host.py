@@ -169,8 +169,9 @@ def _end_of_process(status: int) -> str:
     if status >= 0:
         return f"it ended itself with status {status}"
     name = signal.Signals(-status).name
-    if status == -signal.SIGKILL:
-        return f"it was killed ({name}), as happens at the memory limit of the session"
+    # Killed by the control group, or by itself where memory cannot be had any more.
+    if -status in (signal.SIGKILL, signal.SIGABRT):
+        return f"it was ended by {name}, as happens at the memory limit of the session"
     return f"it was ended by {name}"
 
 
