@@ -50,8 +50,9 @@ async def test_memory_limit_ends_the_kernel_and_nothing_else() -> None:
         hog = await python(session, "hog = []\nwhile True: hog.append(bytearray(1_000_000))")
         assert not hog
         assert hog.error is not None
-        if hog.error.name != "MemoryError":  # where there are no control groups
-            assert "as happens at the memory limit of the session" in hog.error_message
+        # Without control groups the kernel has to notice it by itself, and may not survive that.
+        if hog.error.name != "MemoryError":
+            assert "Variables are gone" in hog.error_message
             assert hog.state_lost
         assert (await session.command.run("echo alive")).stdout == "alive\n"
         assert (await python(session, "'fresh'")).result == "'fresh'"

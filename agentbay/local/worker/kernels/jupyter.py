@@ -53,6 +53,8 @@ class JupyterKernel(Kernel):
         self._waiting: dict[str, set[str]] = {}
         self._heard = False
         self._count: int | None = None
+        self._has_erred = False
+        self._failure: dict[str, Any] | None = None
         path = self._write_connection_file()
         self._context = zmq.Context()
         try:
@@ -109,6 +111,8 @@ class JupyterKernel(Kernel):
     def execute(self, code: str) -> None:
         """Begin to run *code*."""
         self._count = None
+        self._has_erred = False
+        self._failure = None
         self._waiting.clear()
         self._ask(
             "execute_request",
@@ -178,6 +182,9 @@ class JupyterKernel(Kernel):
         if self.done or self.died:
             self._take_events(emit)
             self.pump_rest(emit)
+            if self._failure is not None:
+                # The event is missing when showing the error failed, too: without any memory left.
+                self._pass_on("error", self._failure, emit)
             self._flush_shown(emit, is_main=not self.died)
         return control_fd in ready
 
@@ -190,6 +197,8 @@ class JupyterKernel(Kernel):
             if content.get("status") == "aborted":
                 problem = "The kernel did not run the code"
                 emit({"type": "error", "name": "AbortedError", "value": problem, "traceback": ""})
+            elif content.get("status") == "error" and not self._has_erred:
+                self._failure = content
 
     def _take_events(self, emit: Emit) -> None:
         """Take all that has arrived."""
@@ -232,6 +241,7 @@ class JupyterKernel(Kernel):
             else:
                 emit(event)
         elif kind == "error":
+            self._has_erred, self._failure = True, None
             lines = [_COLOURS.sub("", line) for line in content.get("traceback", [])]
             emit(
                 {
