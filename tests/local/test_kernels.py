@@ -47,13 +47,11 @@ async def test_memory_limit_ends_the_kernel_and_nothing_else() -> None:
     limits = Limits(memory_bytes=256 * MIB)
     async with LocalRuntime(network="none", limits=limits) as small, session_of(small) as session:
         assert (await python(session, "x = 1")).success
-        hog = await python(session, "hog = []\nwhile True: hog.append(bytearray(1_000_000))")
+        hog = await python(session, "hog = []\nwhile True: hog.append(bytearray(1_000_000))", 10)
         assert not hog
         assert hog.error is not None
         # Without control groups the kernel has to notice it by itself, and may not survive that.
-        if hog.error.name != "MemoryError":
-            assert "Variables are gone" in hog.error_message
-            assert hog.state_lost
+        assert hog.error.name == "MemoryError" or hog.state_lost, hog.error_message
         assert (await session.command.run("echo alive")).stdout == "alive\n"
         assert (await python(session, "'fresh'")).result == "'fresh'"
 
