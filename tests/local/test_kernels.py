@@ -53,7 +53,8 @@ async def test_memory_limit_ends_the_kernel_and_nothing_else() -> None:
         # Without control groups the kernel has to notice it by itself, and may not survive that.
         assert hog.error.name == "MemoryError" or hog.state_lost, hog.error_message
         assert (await session.command.run("echo alive")).stdout == "alive\n"
-        assert (await python(session, "'fresh'")).result == "'fresh'"
+        if hog.state_lost:  # else it still holds all the memory that it may have
+            assert (await python(session, "'fresh'")).result == "'fresh'"
 
 
 async def test_small_output_limit() -> None:
