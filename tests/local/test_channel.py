@@ -440,6 +440,10 @@ async def test_other_connections_do_not_notice_a_lost_one(wire: Wire, started: S
         assert texts == ["on\n"]
 
 
+# Less than is sent without being asked for, so that the end can follow.
+FLOOD = "yes | head -c 200000; exec sleep 1000"
+
+
 async def test_nothing_is_left_of_programs_and_terminals(wire: Wire, started: Started) -> None:
     script = (
         "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '[w]orker' && "
@@ -452,7 +456,7 @@ async def test_nothing_is_left_of_programs_and_terminals(wire: Wire, started: St
         return sum(found[::2]), sum(found[1::2])
 
     async def use(socket: Socket, number: int) -> None:
-        identity = await socket.start(("true", "yes", "cat; sleep 1000 &")[number % 3])
+        identity = await socket.start(("true", FLOOD, "cat; sleep 1000 &")[number % 3])
         data = {"method": "signal", "params": {"signal": 9}}
         await socket.send("wuying_shell", data, identity)
         while (await socket.answer(identity))["data"]["phase"] != "end":
