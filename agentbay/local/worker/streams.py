@@ -12,6 +12,7 @@ import os
 import select
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 
 from .failures import CallError
@@ -35,41 +36,38 @@ if TYPE_CHECKING:
 _MESSAGE_CHARACTERS = 8192
 
 
-class Source:
-    """What is at the sandbox's end of a stream: one file or socket, for both directions.
+class Source(ABC):
+    """What is at the sandbox's end of a stream: one file or socket, for both directions."""
 
-    Abstract, but no ABC: every sandbox would wait for the import of that module.
-    """
-
+    @abstractmethod
     def fileno(self) -> int:
         """Return the number of the non-blocking file; another one after `connected`, perhaps.
 
         Never the number of one that has been closed meanwhile.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def connected(self) -> bool:
         """Go on with connecting when the file is ready; return whether that is done.
 
         Raises:
             CallError: It failed for good.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def end_input(self) -> None:
         """Tell the other end that nothing more will be written."""
-        raise NotImplementedError
 
-    def check_end(self) -> None:
+    def check_end(self) -> None:  # noqa: B027 - most files end just so
         """Do nothing if what was read is all there is.
 
         Raises:
             CallError: The file has ended, but not as it should; the stream breaks.
         """
 
+    @abstractmethod
     def close(self, *, broken: bool) -> None:
         """Close the file; when *broken*, so that the other end does not take it for an end."""
-        raise NotImplementedError
 
 
 class _Stream:

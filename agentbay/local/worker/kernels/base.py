@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from select import PIPE_BUF
 
 TYPE_CHECKING = False
@@ -53,7 +54,7 @@ class Pipe:
             os.close(self.fd)
 
 
-class Kernel:
+class Kernel(ABC):
     """Base of the ways to run code; one execution at a time.
 
     Args:
@@ -89,10 +90,11 @@ class Kernel:
         self._ended = False
         self._last_words = ""
 
+    @abstractmethod
     def execute(self, code: str) -> None:
         """Begin to run *code*."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, control_fd: int, seconds: float, emit: Emit) -> bool:
         """Wait for something to happen, pass it on, and return whether the host is spoken to.
 
@@ -101,12 +103,11 @@ class Kernel:
             seconds: The longest wait.
             emit: Gets each event.
         """
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def done(self) -> bool:
         """Whether the execution has ended and all its events have been passed on."""
-        raise NotImplementedError
 
     @property
     def count(self) -> int | None:
