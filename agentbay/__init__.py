@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from agentbay._sync.window import *
     from agentbay._version import __version__ as __version__
     from agentbay.config import Config as Config
+    from agentbay.config import RetryPolicy as RetryPolicy
     from agentbay.errors import *
     from agentbay.logs import *
     from agentbay.models.agent import *
@@ -197,7 +198,7 @@ _HOMES = {
     "agentbay._sync.ui": "UI",
     "agentbay._sync.window": "WindowManager",
     "agentbay._version": "__version__",
-    "agentbay.config": "Config",
+    "agentbay.config": "Config RetryPolicy",
     "agentbay.errors": (
         "APIError AgentBayError AgentError AuthenticationError BlockingCallWarning BrowserError "
         "ClearanceTimeoutError ClientClosedError CodeFailedError CommandError CommandFailedError "

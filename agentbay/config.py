@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from attrs import define, field, frozen
+from attrs import Attribute, define, field, frozen
 
 from agentbay.errors import ConfigurationError
 from agentbay.logs import LOG_VARIABLES, configure_from_environment
@@ -16,7 +17,14 @@ from agentbay.logs import LOG_VARIABLES, configure_from_environment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("DEFAULT_REGION", "DEFAULT_TIMEOUT_MS", "LOCAL_ENDPOINT", "Config", "Settings")
+__all__ = (
+    "DEFAULT_REGION",
+    "DEFAULT_TIMEOUT_MS",
+    "LOCAL_ENDPOINT",
+    "Config",
+    "RetryPolicy",
+    "Settings",
+)
 
 logger = logging.getLogger("agentbay.config")
 
@@ -24,6 +32,8 @@ DEFAULT_REGION = "cn-hangzhou"
 DEFAULT_TIMEOUT_MS = 60_000
 LOCAL_ENDPOINT = "local"
 """The endpoint that means: the runtime embedded in this process."""
+
+LONGEST_LEASE = 24 * 60 * 60
 
 KNOWN_REGIONS = frozenset({"cn-hangzhou", "ap-southeast-1", "us-east-1"})
 # The pre-release gateways follow no common pattern.
@@ -42,6 +52,61 @@ def _endpoint(value: str | None) -> str | None:
     return value or None
 
 
+@frozen(kw_only=True)
+class RetryPolicy:
+    """How often a request that failed is sent again, and after what pauses.
+
+    Sent again is what may do better next time: after a connection that could not be made or
+    broke, and after HTTP 429, 502, 503 and 504. Creating a session, calling a tool and whatever
+    else must not happen twice is sent again only if the service certainly did nothing: when no
+    connection could be made, or when it refused for being too busy (429). All attempts together
+    have the deadline of the call.
+
+    Args:
+        max_attempts: Attempts in all; 1 turns repeating off.
+        base_delay: Longest pause before the second attempt, in seconds; it doubles with each
+            further one. Pauses are drawn at random between 0 and the longest.
+        max_delay: What the longest pause grows to, in seconds. A pause that the service asks for
+            (``Retry-After``) is kept whatever its length, if the deadline allows it; if not, the
+            call fails at once.
+
+    Raises:
+        ConfigurationError: a value is out of range.
+    """
+
+    max_attempts: int = 4
+    base_delay: float = 0.2
+    max_delay: float = 10.0
+
+    def __attrs_post_init__(self) -> None:
+        for name, value, kind, least in (
+            ("max_attempts", self.max_attempts, int, 1),
+            ("base_delay", self.base_delay, (int, float), 0),
+            ("max_delay", self.max_delay, (int, float), 0),
+        ):
+            usable = isinstance(value, kind) and not isinstance(value, bool)
+            if not usable or not least <= value < math.inf:
+                raise ConfigurationError(
+                    f"RetryPolicy({name}={value!r}) cannot be used: "
+                    f"give a finite number of at least {least}"
+                    f"{', a whole one' if kind is int else ''}"
+                )
+
+
+def _check_owner(_config: Config, _attribute: Attribute[str | None], owner: object) -> None:
+    if owner is not None and (not isinstance(owner, str) or not owner.strip()):
+        raise ConfigurationError(f"Config(owner={owner!r}) cannot be used: give a name, or None")
+
+
+def _check_lease(_config: Config, _attribute: Attribute[float], lease: object) -> None:
+    usable = isinstance(lease, int | float) and not isinstance(lease, bool)
+    if not usable or not 1 <= lease <= LONGEST_LEASE:  # type: ignore[operator]  # it is a number
+        raise ConfigurationError(
+            f"Config(owner_lease={lease!r}) cannot be used: "
+            f"give a number of seconds from 1 to {LONGEST_LEASE}"
+        )
+
+
 @define
 class Config:
     """How to reach the service. With one given, no environment variable but the key counts.
@@ -58,6 +123,15 @@ class Config:
         verify: Verify server certificates; turn off for experiments only.
         connector: An aiohttp connector to use instead of the client's own; it stays the
             caller's to close.
+        retry: How often a request that failed is sent again.
+        owner: Name under which the sessions that this client creates are found again by
+            ``reap()``, should this process die; ``AGENTBAY_OWNER`` without a configuration.
+            By default sessions have no owner.
+        owner_lease: Seconds for which this process vouches for its sessions at a time; only
+            processes on other machines have to go by that. Each is renewed after a quarter of it.
+
+    Raises:
+        ConfigurationError: the owner or its lease cannot be used.
     """
 
     timeout_ms: int | None = None
@@ -68,6 +142,9 @@ class Config:
     ca_file: str | os.PathLike[str] | None = field(default=None, kw_only=True)
     verify: bool = field(default=True, kw_only=True)
     connector: Any = field(default=None, kw_only=True)
+    retry: RetryPolicy = field(factory=RetryPolicy, kw_only=True)
+    owner: str | None = field(default=None, kw_only=True, validator=_check_owner)
+    owner_lease: float = field(default=300.0, kw_only=True, validator=_check_lease)
 
 
 @frozen(kw_only=True)
@@ -133,6 +210,7 @@ def _from_environment() -> Config:
         timeout_ms=timeout_ms,
         region_id=os.environ.get("AGENTBAY_REGION_ID"),
         endpoint=os.environ.get("AGENTBAY_ENDPOINT"),
+        owner=os.environ.get("AGENTBAY_OWNER", "").strip() or None,
     )
 
 

@@ -85,7 +85,7 @@ class AsyncAgentBay:
         self._settings = load_settings(api_key, cfg, env_file)
         self._http = HttpPool(self._settings.network)
         target = embedded_target if self._settings.is_local else self._remote_target
-        self._rpc = Rpc(self._http, target, self._settings.timeout)
+        self._rpc = Rpc(self._http, target, self._settings.timeout, self._settings.network.retry)
         self._tools = ToolCaller(self._http, self._rpc)
         self._background = Background()
         self._context = AsyncContextService(self)

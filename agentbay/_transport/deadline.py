@@ -26,6 +26,10 @@ class Deadline:
         """Return the deadline *seconds* from now."""
         return cls(time.monotonic() + seconds, seconds)
 
+    def share(self, part: float) -> Deadline:
+        """Return a nearer one, after that *part* of the time left; messages tell of this one."""
+        return Deadline(time.monotonic() + self.remaining() * part, self.seconds)
+
     def remaining(self) -> float:
         """Return the seconds that are left, at least 0."""
         return max(0.0, self.at - time.monotonic())

@@ -32,7 +32,7 @@ from agentbay.errors import (
 )
 
 if TYPE_CHECKING:
-    from agentbay.config import Config
+    from agentbay.config import Config, RetryPolicy
     from agentbay.errors import ServiceError
 
 __all__ = ("HttpPool", "HttpResponse")
@@ -79,6 +79,30 @@ class HttpResponse:
     def text(self) -> str:
         """The body as text; bytes that are not UTF-8 become U+FFFD."""
         return self.body.decode("utf-8", "replace")
+
+
+class _SentOnceError(aiohttp.ClientError):
+    """A connection broke, in the way that *why* says."""
+
+    def __init__(self, why: aiohttp.ClientError) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a GET or PUT again, which it does whatever that would do.
+
+    A tool is called by GET on one route, and a body that is a stream is used up by then. Whether
+    something is sent again is decided where it is known what it does.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise _SentOnceError(exc) from exc
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -165,6 +189,11 @@ class HttpPool:
                 ) as response,
             ):
                 return HttpResponse(response.status, response.headers, await response.read())
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """How often what failed is sent again; the pool itself sends everything once."""
+        return self._network.retry
 
     @contextlib.asynccontextmanager
     async def exchange(
@@ -272,6 +301,7 @@ class HttpPool:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=self._network.trust_env,
             timeout=timeout,
+            middlewares=(_send_once,),
         ) as session:
             yield session
 
@@ -338,7 +368,8 @@ def translated(url: str, deadline: Deadline) -> Any:
     """Turn every error of aiohttp into one of ours; the only place that does."""
     where = _origin(url)
     try:
-        yield
+        with _unpacked():
+            yield
     except asyncio.TimeoutError as exc:  # aiohttp's timeouts derive from it
         raise RequestTimeoutError(
             f"No complete answer from {where} within {deadline.seconds:g} s. "
@@ -375,6 +406,14 @@ def translated(url: str, deadline: Deadline) -> Any:
         ) from exc
     except (aiohttp.ClientError, OSError) as exc:
         raise TransportError(f"The connection to {where} failed: {exc}") from exc
+
+
+@contextlib.contextmanager
+def _unpacked() -> Iterator[None]:
+    try:
+        yield
+    except _SentOnceError as exc:
+        raise exc.why from None
 
 
 def _rejection(url: str, status: int) -> ServiceError:

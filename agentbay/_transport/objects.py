@@ -14,6 +14,9 @@ from urllib.parse import urljoin, urlsplit
 import anyio
 from attrs import frozen
 
+from agentbay._transport.deadline import Deadline
+from agentbay._transport.retry import repeated
+from agentbay._wire.envelope import service_error
 from agentbay.errors import ProtocolError, RequestTimeoutError
 
 if TYPE_CHECKING:
@@ -119,10 +122,41 @@ async def put_object(
 ) -> Transfer:
     """Send the file at *path* to a signed URL; it is read in pieces.
 
+    What fails within the first *idle* seconds is begun again, as the client's policy says.
+
     Raises:
         AgentBayError: the transfer broke off, or stood still for *idle* seconds.
         OSError: the file cannot be read, or changed meanwhile.
     """
+
+    async def attempt(_number: int, _deadline: Deadline) -> Transfer:
+        return await _put_file(http, url, path, content_type, idle, follow_redirects, progress)
+
+    return await _repeated(http, attempt, idle, "An upload")
+
+
+async def _repeated(
+    http: HttpPool, attempt: Callable[[int, Deadline], Awaitable[Transfer]], idle: float, what: str
+) -> Transfer:
+    return await repeated(
+        attempt,
+        http.retry,
+        Deadline.after(idle),
+        what=what,
+        idempotent=True,
+        problem_of=lambda ended: service_error("", "", http_status=ended.status),
+    )
+
+
+async def _put_file(
+    http: HttpPool,
+    url: str,
+    path: str,
+    content_type: str | None,
+    idle: float,
+    follow_redirects: bool,
+    progress: Progress | None,
+) -> Transfer:
     headers = {"Content-Type": content_type} if content_type else {}
     for _ in range(MAX_REDIRECTS):
         async with _opened(await anyio.open_file(path, "rb")) as file:
@@ -192,10 +226,28 @@ async def get_object(
 ) -> Transfer:
     """Fetch a file from a signed URL; it appears at *path* only when it is whole.
 
+    What fails within the first *idle* seconds is begun again, as the client's policy says.
+
     Raises:
         AgentBayError: the transfer broke off, or stood still for *idle* seconds.
         OSError: the file cannot be written.
     """
+
+    async def attempt(_number: int, _deadline: Deadline) -> Transfer:
+        return await _get_file(http, url, path, overwrite, idle, follow_redirects, progress)
+
+    return await _repeated(http, attempt, idle, "A download")
+
+
+async def _get_file(
+    http: HttpPool,
+    url: str,
+    path: str,
+    overwrite: bool,
+    idle: float,
+    follow_redirects: bool,
+    progress: Progress | None,
+) -> Transfer:
     # A link stays what it is; what it leads to is replaced.
     target = await anyio.Path(path).resolve()
     part = target.with_name(f".{secrets.token_hex(8)}.part")

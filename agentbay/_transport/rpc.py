@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from agentbay._masking import mask_sensitive_data
 from agentbay._transport.deadline import Deadline
+from agentbay._transport.retry import repeated, retry_after
 from agentbay._version import __version__
 from agentbay._wire.codec import lenient_converter, wire_name
 from agentbay._wire.envelope import Code, Reply, read_error, read_reply
@@ -23,7 +24,8 @@ from agentbay.errors import AgentBayError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from agentbay._transport.http import HttpPool, HttpResponse
+    from agentbay._transport.http import HttpPool
+    from agentbay.config import RetryPolicy
 
 __all__ = ("Rpc", "Target")
 
@@ -49,14 +51,20 @@ class Rpc:
         http: Connections.
         target: Finds out where the service is; called for each request, so it must be cheap.
         timeout: Seconds that a call may take unless it says otherwise.
+        retry: How often what failed is sent again.
     """
 
     def __init__(
-        self, http: HttpPool, target: Callable[[], Awaitable[Target]], timeout: float
+        self,
+        http: HttpPool,
+        target: Callable[[], Awaitable[Target]],
+        timeout: float,
+        retry: RetryPolicy,
     ) -> None:
         self._http = http
         self._target = target
         self.timeout = timeout
+        self.retry = retry
 
     async def call(
         self,
@@ -64,13 +72,15 @@ class Rpc:
         *,
         timeout: float | None = None,
         connect_timeout: float | None = None,
+        retry: RetryPolicy | None = None,
     ) -> Reply[DataT]:
         """Send *request* and return the reply, which may be a refusal.
 
         Args:
             request: The action and its parameters.
-            timeout: Seconds for the whole call; the client's timeout by default.
+            timeout: Seconds for the whole call, all attempts; the client's timeout by default.
             connect_timeout: Seconds for making a connection.
+            retry: How often it is sent again; as often as the client does by default.
 
         Raises:
             TransportError: no usable answer arrived.
@@ -80,25 +90,44 @@ class Rpc:
         target = await self._target()
         encoded = _encode(request, target.api_key)
         _log_call(request)
+
+        async def attempt(number: int, deadline: Deadline) -> Reply[DataT]:
+            return await self._send(request, encoded, target, number, deadline, connect_timeout)
+
+        return await repeated(
+            attempt,
+            retry or self.retry,
+            Deadline.after(self.timeout if timeout is None else timeout),
+            what=encoded.action,
+            idempotent=request.idempotent,
+            problem_of=lambda reply: reply.refusal,
+        )
+
+    async def _send(
+        self,
+        request: Request[DataT],
+        encoded: EncodedRequest,
+        target: Target,
+        number: int,
+        deadline: Deadline,
+        connect_timeout: float | None,
+    ) -> Reply[DataT]:
         started = time.monotonic()
         try:
             response = await self._http.request(
                 "POST",
                 f"{target.base_url}/",
-                deadline=Deadline.after(self.timeout if timeout is None else timeout),
+                deadline=deadline,
                 connect_timeout=connect_timeout,
-                headers={
-                    "x-acs-version": API_VERSION,
-                    "x-acs-action": encoded.action,
-                    "Content-Type": "application/x-www-form-urlencoded",
-                    "User-Agent": f"agentbay-sdk/{__version__} (Python)",
-                },
+                headers=_headers(encoded.action, number),
                 query=_common_query(encoded.action) | encoded.query,
                 body=_form_body(encoded),
             )
             if response.status >= _FIRST_ERROR_STATUS:
                 raise read_error(response.text, response.status, retry_after(response))
             reply = read_reply(type(request), response.text, response.status)
+            if reply.refusal is not None:
+                reply.refusal.retry_after = retry_after(response)
         except AgentBayError as exc:
             seconds = time.monotonic() - started
             logger.info("API Response: %s failed after %.3f s: %s", encoded.action, seconds, exc)
@@ -111,6 +140,17 @@ class Rpc:
             time.monotonic() - started,
         )
         return reply
+
+
+def _headers(action: str, number: int) -> dict[str, str]:
+    again = {"x-acs-retry-attempts": str(number - 1)} if number > 1 else {}
+    return {
+        "x-acs-version": API_VERSION,
+        "x-acs-action": action,
+        "Content-Type": "application/x-www-form-urlencoded",
+        "User-Agent": f"agentbay-sdk/{__version__} (Python)",
+        **again,
+    }
 
 
 def _log_call(request: Request[DataT]) -> None:
@@ -150,12 +190,3 @@ def _common_query(action: str) -> dict[str, str]:
         "Timestamp": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "SignatureNonce": uuid.uuid4().hex,
     }
-
-
-def retry_after(response: HttpResponse) -> float | None:
-    """Return the seconds that a throttled caller should wait, if the answer says so."""
-    for header, unit in (("x-acs-retry-after", 0.001), ("Retry-After", 1.0)):
-        text = response.headers.get(header, "")
-        if text.isascii() and text.isdecimal() and int(text) > 0:
-            return int(text) * unit
-    return None

@@ -14,6 +14,7 @@ import attrs
 from attrs import field, frozen
 
 from agentbay._transport.deadline import Deadline
+from agentbay._transport.retry import repeated, retry_after
 from agentbay._wire.actions import CallMcpTool, ToolPayload
 from agentbay._wire.codec import lenient_converter, load_json, structure
 from agentbay._wire.envelope import malformed_part, service_error
@@ -125,10 +126,11 @@ class ToolCaller:
         letters = "".join(secrets.choice(_ID_LETTERS) for _ in range(9))
         request_id = f"vpc-{time.time_ns() // 1_000_000}-{letters}"
         try:
-            response = await self._http.request(
+            response = await self._request(
+                call,
                 "GET",
                 f"http://{call.vpc_host}:{call.vpc_port}/callTool",
-                deadline=Deadline.after(call.read_timeout or VPC_TIMEOUT),
+                timeout=call.read_timeout or VPC_TIMEOUT,
                 connect_timeout=call.connect_timeout,
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
                 query={
@@ -146,6 +148,23 @@ class ToolCaller:
         except AgentBayError as exc:
             return McpToolResult.failure(str(exc), exc, request_id=request_id)
         return _outcome(call.name, payload, request_id)
+
+    async def _request(
+        self, call: ToolCall, method: str, url: str, *, timeout: float, **options: Any
+    ) -> HttpResponse:
+        """Send a request to a session itself, again only if it certainly was not carried out."""
+
+        async def attempt(_: int, deadline: Deadline) -> HttpResponse:
+            return await self._http.request(method, url, deadline=deadline, **options)
+
+        return await repeated(
+            attempt,
+            self._rpc.retry,
+            Deadline.after(timeout),
+            what=f"{call.name} of {call.session_id}",
+            idempotent=CallMcpTool.idempotent,
+            problem_of=lambda response: None if response.ok else _link_refusal(response),
+        )
 
     async def _call_api(self, call: ToolCall) -> McpToolResult:
         request = CallMcpTool(
@@ -183,10 +202,11 @@ class ToolCaller:
             "token": call.token,
         }
         try:
-            response = await self._http.request(
+            response = await self._request(
+                call,
                 "POST",
                 f"{call.link_url.rstrip('/')}/callTool",
-                deadline=Deadline.after(call.read_timeout or LINK_TIMEOUT),
+                timeout=call.read_timeout or LINK_TIMEOUT,
                 connect_timeout=call.connect_timeout or self._rpc.timeout,
                 headers={"X-Access-Token": call.token, "Content-Type": "application/json"},
                 # The arguments can be megabytes: they are encoded once, in call().
@@ -276,6 +296,8 @@ def _link_refusal(response: HttpResponse) -> AgentBayError:
     except ValueError:
         body = None
     said = (body.get("message") or body.get("Message")) if isinstance(body, dict) else None
-    error = service_error("", str(said or ""), http_status=response.status)
+    error = service_error(
+        "", str(said or ""), http_status=response.status, retry_after=retry_after(response)
+    )
     error.args = (f"{message}. {said}" if said else message,)
     return error

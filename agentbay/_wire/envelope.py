@@ -80,6 +80,9 @@ _BY_STATUS: Mapping[int, type[ServiceError]] = {
     429: RateLimitError,
 }
 
+# With these something may have been done, so a time to wait is no word of having refused.
+_MAY_BE_DONE = frozenset({500, 502, 504})
+
 _BY_CODE: tuple[tuple[str, type[ServiceError]], ...] = (
     ("NotFound", NotFoundError),
     ("Throttling", RateLimitError),
@@ -273,9 +276,10 @@ def read_error(text: str, http_status: int, retry_after: float | None) -> Servic
         return value if isinstance(value, str) else json.dumps(value)
 
     code, message, request_id = read("Code"), read("Message"), read("RequestId")
-    kind = "Throttling" if retry_after is not None and not code else code
+    if retry_after is not None and not code and http_status not in _MAY_BE_DONE:
+        code = Code.THROTTLED
     return service_error(
-        kind,
+        code,
         message,
         http_status=http_status,
         request_id=request_id,

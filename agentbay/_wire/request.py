@@ -81,11 +81,14 @@ class Request(WireObject, Generic[DataT]):
         data_type: The type of ``Data``; ``None`` when the reply has only the envelope.
         data_is_text: ``Data`` is sent as JSON inside a string. Either form is understood.
         success_rule: How ``Success`` is judged.
+        idempotent: Whether doing it twice is the same as doing it once; each action says so. If
+            not, it is sent again only when it certainly was not done.
         in_query: Fields that travel in the query string.
         key_in_query: Whether the API key does.
         flattened: Fields whose nested value travels as dotted names, lists counted from 1.
     """
 
+    idempotent: ClassVar[bool]
     data_type: ClassVar[Any] = None
     data_is_text: ClassVar[bool] = False
     success_rule: ClassVar[SuccessRule] = SuccessRule.NEEDS_TRUE

@@ -24,6 +24,7 @@ class BrowserData(WireObject):
 class InitBrowser(Request[BrowserData]):
     """Start the browser of a session; only the port in the reply tells whether it runs."""
 
+    idempotent: ClassVar[bool] = False
     data_type: ClassVar[Any] = BrowserData
     success_rule: ClassVar[SuccessRule] = SuccessRule.IGNORED
     json_text = {"browser_option": JsonText.ASCII}
@@ -37,6 +38,7 @@ class InitBrowser(Request[BrowserData]):
 class GetCdpLink(Request[LinkData]):
     """Ask for a URL by which the browser can be driven."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = LinkData
 
     session_id: str
@@ -46,6 +48,7 @@ class GetCdpLink(Request[LinkData]):
 class GetAdbLink(Request[LinkData]):
     """Ask for the address of a phone's debug bridge."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = LinkData
     json_text = {"option": JsonText.ASCII}
 

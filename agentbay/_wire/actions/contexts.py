@@ -64,6 +64,7 @@ class ContextData(WireObject):
 class GetContext(Request[ContextData]):
     """Look a context up by name or id; by name it can be created, too."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = ContextData
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
 
@@ -77,6 +78,7 @@ class GetContext(Request[ContextData]):
 class ListContexts(Request[tuple[ContextData, ...]]):
     """List contexts, page by page."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = tuple[ContextData, ...]
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
 
@@ -90,6 +92,8 @@ class ListContexts(Request[tuple[ContextData, ...]]):
 class ModifyContext(Request[None]):
     """Rename a context."""
 
+    idempotent: ClassVar[bool] = True
+
     id: str
     name: str
 
@@ -98,6 +102,8 @@ class ModifyContext(Request[None]):
 class DeleteContext(Request[None]):
     """Delete a context with all it holds."""
 
+    idempotent: ClassVar[bool] = True
+
     id: str
 
 
@@ -105,6 +111,7 @@ class DeleteContext(Request[None]):
 class ClearContext(Request[None]):
     """Start to empty a context; ``GetContext`` tells when it is ``available`` again."""
 
+    idempotent: ClassVar[bool] = True
     success_rule: ClassVar[SuccessRule] = SuccessRule.NEEDS_TRUE_OR_NO_CODE
 
     id: str
@@ -122,6 +129,7 @@ class FileUrlData(WireObject):
 class GetContextFileUploadUrl(Request[FileUrlData]):
     """Ask for a URL to ``PUT`` an object to."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = FileUrlData
 
     context_id: str
@@ -132,6 +140,7 @@ class GetContextFileUploadUrl(Request[FileUrlData]):
 class GetContextFileDownloadUrl(Request[FileUrlData]):
     """Ask for a URL to ``GET`` an object from."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = FileUrlData
 
     context_id: str
@@ -141,6 +150,8 @@ class GetContextFileDownloadUrl(Request[FileUrlData]):
 @frozen(kw_only=True)
 class DeleteContextFile(Request[None]):
     """Delete an object of a context."""
+
+    idempotent: ClassVar[bool] = True
 
     context_id: str
     file_path: str
@@ -165,6 +176,7 @@ class ContextFileData(WireObject):
 class DescribeContextFiles(Request[tuple[ContextFileData, ...]]):
     """List what a folder of a context holds: by page number, or by token."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = tuple[ContextFileData, ...]
     in_query: ClassVar[frozenset[str]] = frozenset({"max_results", "next_token"})
 
@@ -180,6 +192,7 @@ class DescribeContextFiles(Request[tuple[ContextFileData, ...]]):
 class BindContexts(Request[None]):
     """Attach contexts to a running session."""
 
+    idempotent: ClassVar[bool] = True
     json_text = {"persistence_data_list": JsonText.COMPACT}
 
     session_id: str
@@ -201,6 +214,7 @@ class BindingData(WireObject):
 class DescribeSessionContexts(Request[tuple[BindingData, ...]]):
     """List the contexts of a session."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = tuple[BindingData, ...]
 
     session_id: str
@@ -210,6 +224,7 @@ class DescribeSessionContexts(Request[tuple[BindingData, ...]]):
 class SyncContext(Request[None]):
     """Start to copy between a session and its contexts; ``GetContextInfo`` tells the progress."""
 
+    idempotent: ClassVar[bool] = True
     key_in_query: ClassVar[bool] = True
 
     session_id: str
@@ -286,6 +301,7 @@ def _array(text: Any) -> list[Any]:
 class GetContextInfo(Request[ContextInfoData]):
     """Ask how the tasks stand that copy between a session and its contexts."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = ContextInfoData
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
 
@@ -308,6 +324,7 @@ class InternalContextData(WireObject):
 class GetAndLoadInternalContext(Request[tuple[InternalContextData, ...]]):
     """Ask for contexts that a session has of its own, such as the one for file transfers."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = tuple[InternalContextData, ...]
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
     flattened: ClassVar[frozenset[str]] = frozenset({"context_types"})

@@ -29,6 +29,7 @@ class LinkData(WireObject):
 class GetLink(Request[LinkData]):
     """Ask for a URL by which something inside a session can be reached."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = LinkData
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
 
@@ -64,6 +65,7 @@ class ResourceData(WireObject):
 class GetMcpResource(Request[ResourceData]):
     """Ask how a session can be viewed."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = ResourceData
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
 

@@ -24,6 +24,7 @@ class NetworkData(WireObject):
 class CreateNetwork(Request[NetworkData]):
     """Make a network, or ask for a new token of an existing one."""
 
+    idempotent: ClassVar[bool] = False
     data_type: ClassVar[Any] = NetworkData
 
     network_id: str | None = None
@@ -41,6 +42,7 @@ class NetworkStatusData(WireObject):
 class DescribeNetwork(Request[NetworkStatusData]):
     """Ask whether a network is online."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = NetworkStatusData
 
     network_id: str

@@ -73,6 +73,7 @@ class CreatedSession(WireObject):
 class CreateMcpSession(Request[CreatedSession]):
     """Start a session; it is usable when the reply arrives."""
 
+    idempotent: ClassVar[bool] = False
     data_type: ClassVar[Any] = CreatedSession
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
     json_text = {
@@ -136,6 +137,7 @@ class SessionData(WireObject):
 class GetSession(Request[SessionData]):
     """Look a session up, to attach to it or to follow its state."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = SessionData
     success_rule: ClassVar[SuccessRule] = SuccessRule.NEEDS_TRUE_OR_NO_CODE
 
@@ -167,6 +169,7 @@ class SessionDetail(WireObject):
 class GetSessionDetail(Request[SessionDetail]):
     """Ask for a session's state, also when it has ended."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = SessionDetail
     success_rule: ClassVar[SuccessRule] = SuccessRule.NEEDS_TRUE_OR_NO_CODE
     in_query: ClassVar[frozenset[str]] = frozenset({"session_id"})
@@ -188,6 +191,7 @@ class SessionListing(WireObject):
 class ListSession(Request[tuple[SessionListing, ...]]):
     """List sessions, newest first, page by page."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = tuple[SessionListing, ...]
     success_rule: ClassVar[SuccessRule] = SuccessRule.ABSENT_IS_TRUE
     json_text = {"labels": JsonText.ASCII}
@@ -203,6 +207,7 @@ class ListSession(Request[tuple[SessionListing, ...]]):
 class DeleteSessionAsync(Request[None]):
     """Start the deletion of a session; ``GetSessionDetail`` tells when it is done."""
 
+    idempotent: ClassVar[bool] = True
     success_rule: ClassVar[SuccessRule] = SuccessRule.ABSENT_IS_TRUE
 
     session_id: str
@@ -212,6 +217,7 @@ class DeleteSessionAsync(Request[None]):
 class ReleaseMcpSession(Request[None]):
     """End a session at once; the way of older clients."""
 
+    idempotent: ClassVar[bool] = True
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
 
     session_id: str
@@ -221,12 +227,16 @@ class ReleaseMcpSession(Request[None]):
 class PauseSessionAsync(Request[None]):
     """Start to freeze a session; it is ``PAUSING`` when the reply arrives."""
 
+    idempotent: ClassVar[bool] = True
+
     session_id: str
 
 
 @frozen(kw_only=True)
 class ResumeSessionAsync(Request[None]):
     """Start to wake a frozen session; it is ``RESUMING`` when the reply arrives."""
+
+    idempotent: ClassVar[bool] = True
 
     session_id: str
 
@@ -235,6 +245,8 @@ class ResumeSessionAsync(Request[None]):
 class RefreshSessionIdleTime(Request[None]):
     """Restart a session's idle timer."""
 
+    idempotent: ClassVar[bool] = True
+
     session_id: str
 
 
@@ -242,6 +254,7 @@ class RefreshSessionIdleTime(Request[None]):
 class SetLabel(Request[None]):
     """Replace the labels of a session."""
 
+    idempotent: ClassVar[bool] = True
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
     json_text = {"labels": JsonText.ASCII}
 
@@ -262,6 +275,7 @@ class LabelData(WireObject):
 class GetLabel(Request[LabelData]):
     """Ask for the labels of a session."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = LabelData
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
 

@@ -41,6 +41,7 @@ class SkillGroupData(WireObject):
 class GetSkillMetaData(Request[SkillGroupData]):
     """Describe the skills of an image, and where they are in its sessions."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = SkillGroupData
     json_text = {"skill_group_ids": JsonText.COMPACT}
 
@@ -52,6 +53,7 @@ class GetSkillMetaData(Request[SkillGroupData]):
 class ListSkillMetaData(Request[tuple[SkillData, ...]]):
     """Describe skills by their ids."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = tuple[SkillData, ...]
     json_text = {"skill_id_list": JsonText.COMPACT}
 
@@ -71,6 +73,7 @@ class ContextSkillItem(WireObject):
 class BindContextSkillAsync(Request[None]):
     """Start to put skills into contexts."""
 
+    idempotent: ClassVar[bool] = True
     json_text = {"context_skill_bind_items": JsonText.COMPACT}
 
     context_skill_bind_items: list[ContextSkillItem]
@@ -81,6 +84,7 @@ class BindContextSkillAsync(Request[None]):
 class UnbindContextSkillAsync(Request[None]):
     """Start to take skills out of contexts."""
 
+    idempotent: ClassVar[bool] = True
     json_text = {"context_skill_unbind_items": JsonText.COMPACT}
 
     context_skill_unbind_items: list[ContextSkillItem]

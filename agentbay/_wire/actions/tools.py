@@ -68,6 +68,7 @@ class ToolPayload(WireObject):
 class CallMcpTool(Request[ToolPayload]):
     """Call a tool of a session."""
 
+    idempotent: ClassVar[bool] = False
     data_type: ClassVar[Any] = ToolPayload
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
     json_text = {"args": JsonText.SPACED}
@@ -86,6 +87,7 @@ class CallMcpTool(Request[ToolPayload]):
 class ListMcpTools(Request[tuple[ToolListing, ...]]):
     """List the tools of an image; no session is needed."""
 
+    idempotent: ClassVar[bool] = True
     data_type: ClassVar[Any] = tuple[ToolListing, ...]
     data_is_text: ClassVar[bool] = True
     success_rule: ClassVar[SuccessRule] = SuccessRule.REFUSED_IF_FALSE_WITH_CODE
