@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from agentbay._async.file_transfer import *
     from agentbay._async.filesystem import *
     from agentbay._async.fingerprint import *
+    from agentbay._async.fleet import *
+    from agentbay._async.fleet_outcomes import *
     from agentbay._async.git import *
     from agentbay._async.mobile import *
     from agentbay._async.mobile_agent import *
@@ -71,6 +73,8 @@ if TYPE_CHECKING:
     from agentbay._sync.file_transfer import *
     from agentbay._sync.filesystem import *
     from agentbay._sync.fingerprint import *
+    from agentbay._sync.fleet import *
+    from agentbay._sync.fleet_outcomes import *
     from agentbay._sync.git import *
     from agentbay._sync.mobile import *
     from agentbay._sync.mobile_agent import *
@@ -107,6 +111,7 @@ if TYPE_CHECKING:
     from agentbay.models.file_transfer import *
     from agentbay.models.filesystem import *
     from agentbay.models.fingerprint import FingerprintFormat as FingerprintFormat
+    from agentbay.models.fleet import *
     from agentbay.models.git import *
     from agentbay.models.key_codes import *
     from agentbay.models.keys import *
@@ -115,6 +120,7 @@ if TYPE_CHECKING:
     from agentbay.models.network import *
     from agentbay.models.oss import *
     from agentbay.models.pty import *
+    from agentbay.models.reap import *
     from agentbay.models.results import *
     from agentbay.models.screenshots import *
     from agentbay.models.session import *
@@ -145,6 +151,8 @@ _HOMES = {
     "agentbay._async.file_transfer": "AsyncFileTransfer",
     "agentbay._async.filesystem": "AsyncFileSystem",
     "agentbay._async.fingerprint": "AsyncBrowserFingerprintGenerator",
+    "agentbay._async.fleet": "AsyncFleet",
+    "agentbay._async.fleet_outcomes": "AsyncFleetOutcomes",
     "agentbay._async.git": "AsyncGit",
     "agentbay._async.mobile": "AsyncMobile",
     "agentbay._async.mobile_simulate": "AsyncMobileSimulateService",
@@ -184,6 +192,8 @@ _HOMES = {
     "agentbay._sync.file_transfer": "FileTransfer",
     "agentbay._sync.filesystem": "FileSystem",
     "agentbay._sync.fingerprint": "BrowserFingerprintGenerator",
+    "agentbay._sync.fleet": "Fleet",
+    "agentbay._sync.fleet_outcomes": "FleetOutcomes",
     "agentbay._sync.git": "Git",
     "agentbay._sync.mobile": "Mobile",
     "agentbay._sync.mobile_simulate": "MobileSimulateService",
@@ -203,7 +213,7 @@ _HOMES = {
         "APIError AgentBayError AgentError AuthenticationError BlockingCallWarning BrowserError "
         "ClearanceTimeoutError ClientClosedError CodeFailedError CommandError CommandFailedError "
         "ConfigurationError ConflictError ConnectError FileError GitAuthError GitConflictError "
-        "GitError GitNotARepoError GitNotFoundError NotFoundError OssError "
+        "GitError GitNotARepoError GitNotFoundError ItemTimeoutError NotFoundError OssError "
         "PermissionDeniedError ProtocolError PtyError PtyNotConnectedError "
         "PtySessionNotFoundError RateLimitError RemoteFileNotFoundError RemoteOperationError "
         "RequestTimeoutError ScreenshotError ServerFaultError ServiceError SessionError "
@@ -253,6 +263,7 @@ _HOMES = {
         "FileChangeEvent FileChangeResult FileContentResult FileInfoResult FileSearchResult "
         "MultipleFileContentResult WatchThread"
     ),
+    "agentbay.models.fleet": "FleetOutcome FleetStats Latencies",
     "agentbay.models.fingerprint": "FingerprintFormat",
     "agentbay.models.git": (
         "GitBranchInfo GitBranchListResult GitCloneResult GitCommitResult GitFileStatus "
@@ -265,6 +276,7 @@ _HOMES = {
     "agentbay.models.mobile": "AdbUrlResult MobileSimulateUploadResult UIElementListResult",
     "agentbay.models.network": "NetworkResult NetworkStatusResult",
     "agentbay.models.oss": "OSSClientResult OSSDownloadResult OSSUploadResult",
+    "agentbay.models.reap": "ReapResult",
     "agentbay.models.results": (
         "ApiResponse BaseResult BoolResult OperationResult Response extract_request_id"
     ),

@@ -15,7 +15,7 @@ import sys
 import threading
 import warnings
 import weakref
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
@@ -25,7 +25,7 @@ from agentbay._caller import Errands, waiting_thread
 from agentbay.errors import BlockingCallWarning, ClientClosedError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
     from contextlib import AbstractAsyncContextManager
 
     import anyio
@@ -43,11 +43,31 @@ _FOREIGN_LOOP = "blocking call in a running event loop, which it stops; use the 
 _POLL_INTERVAL = 0.1 if sys.platform == "win32" else None  # untimed, it would ignore Ctrl-C there
 
 
+class _Executor(ThreadPoolExecutor):
+    """Takes work also while the interpreter exits, when pools of threads refuse it.
+
+    Clean-up at exit may need a connection, and so the look-up of a host name. That then blocks
+    the loop, which has nothing else to do but other clean-up.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError:
+            done: Future[T] = Future()
+            try:
+                done.set_result(fn(*args, **kwargs))
+            except Exception as exc:  # noqa: BLE001 - carried to whoever waits
+                done.set_exception(exc)
+            return done
+
+
 class _LoopThread:
     """A daemon thread that runs one event loop."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.loop.set_default_executor(_Executor(thread_name_prefix="asyncio"))
         self.closed = False
         self.calls: dict[asyncio.Task[None], _Call[Any]] = {}
         self._stopping = asyncio.Event()
@@ -306,6 +326,15 @@ class _HeldManager(Generic[T]):
         self._call.wait()
         return self._call.outcome.result()
 
+    def abandon(self) -> None:
+        """Let a manager that warns when it is dropped do so: nobody is there to leave it.
+
+        It is held nevertheless, and left at exit.
+        """
+        warn = getattr(self._manager, "_warn_if_entered", None)
+        if warn is not None and self._call.thread is _current and not self._call.outcome.done():
+            warn()
+
     async def _hold(self) -> bool | None:
         self._entered.set_result(await self._manager.__aenter__())
         self._call.on_cancel = self._leaving.set
@@ -329,7 +358,7 @@ class Mirror(Generic[ImplT]):
     def __init__(self, impl: ImplT) -> None:
         self._impl = impl
         self._kept: dict[str, object] = {}
-        self._held: list[_HeldManager[Any]] = []
+        self._held: list[tuple[_HeldManager[Any], weakref.finalize[..., Any]]] = []
         _mirrors[id(impl)] = self
 
     def __repr__(self) -> str:
@@ -378,11 +407,23 @@ class Mirror(Generic[ImplT]):
     def _enter(self, manager: AbstractAsyncContextManager[T, bool | None]) -> T:
         held = _HeldManager(manager)
         value = held.enter()
-        self._held.append(held)
+        dropped = weakref.finalize(self, held.abandon)
+        dropped.atexit = False
+        self._held.append((held, dropped))
         return value
 
     def _exit(self, *exc_info: object) -> bool | None:
-        return self._held.pop().leave(*exc_info)
+        held, dropped = self._held.pop()
+        dropped.detach()
+        return held.leave(*exc_info)
+
+    @staticmethod
+    async def _iterable(items: Iterable[T]) -> AsyncIterator[T]:
+        """Make *items* asynchronous: each is made in a worker thread, which may block."""
+        end: Any = object()
+        make = Mirror._callback(partial(next, iter(items), end))
+        while (item := await make()) is not end:
+            yield item
 
     @staticmethod
     def _callback(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:

@@ -30,6 +30,7 @@ __all__ = (
     "GitError",
     "GitNotARepoError",
     "GitNotFoundError",
+    "ItemTimeoutError",
     "NotFoundError",
     "OssError",
     "PermissionDeniedError",
@@ -329,6 +330,12 @@ class AgentError(RemoteOperationError):
     """An agent task failed."""
 
     default_message = "Agent action error"
+
+
+class ItemTimeoutError(AgentBayError, TimeoutError):
+    """A fleet's function did not return in time for an item."""
+
+    default_message = "The item took too long"
 
 
 class ClearanceTimeoutError(AgentBayError, TimeoutError):

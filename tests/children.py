@@ -41,6 +41,7 @@ def run_script(
     flags: tuple[str, ...] = STRICT,
     root: Path = ROOT,
     env: Mapping[str, str] = NOTHING_SET,
+    timeout: float = TIMEOUT,
 ) -> Finished:
     """Run *source* with the packages in *root* and return what it printed, in order.
 
@@ -61,7 +62,7 @@ def run_script(
         text=True,
     )
     try:
-        stdout, stderr = process.communicate(timeout=TIMEOUT)
+        stdout, stderr = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         process.kill()
         stdout, stderr = process.communicate()

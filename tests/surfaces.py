@@ -6,7 +6,10 @@ face: every call runs in a worker thread, every blocking object that comes back 
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import operator
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, cast
 
@@ -70,6 +73,9 @@ def lifted(value: Any) -> Any:
     """Lift *value*, or what it holds, if it is a blocking object."""
     if isinstance(value, Mirror):
         return Lift(value)
+    if isinstance(value, list):
+        items = [lifted(item) for item in value]
+        return value if all(map(operator.is_, items, value)) else items
     if attrs.has(type(value)):
         for field in attrs.fields(type(value)):
             held = getattr(value, field.name)
@@ -78,9 +84,26 @@ def lifted(value: Any) -> Any:
     return value
 
 
-def lowered(args: tuple[Any, ...]) -> list[Any]:
-    """Return *args* with lifted objects as the blocking ones behind them."""
-    return [arg._blocking if isinstance(arg, Lift) else arg for arg in args]
+def lowered(args: Iterable[Any]) -> list[Any]:
+    """Return *args* with lifted objects, and those in lists, as the blocking ones behind them."""
+    return [
+        arg._blocking if isinstance(arg, Lift) else (lowered(arg) if isinstance(arg, list) else arg)
+        for arg in args
+    ]
+
+
+def callback_for(bay: AsyncAgentBay, function: Callable[..., Awaitable[Any]]) -> Any:
+    """Return *function* as the surface of *bay* takes it: as it is, or a blocking one."""
+    if not isinstance(bay, Lift):
+        return function
+
+    def blocking(*args: Any) -> Any:
+        async def call() -> Any:
+            return await function(*map(lifted, args))
+
+        return asyncio.run(call())
+
+    return blocking
 
 
 def lift(blocking: Mirror[Any]) -> AsyncAgentBay:

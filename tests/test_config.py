@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from agentbay.errors import ConfigurationError
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("API_KEY", "ENDPOINT", "REGION_ID", "TIMEOUT_MS"):
+    for name in ("API_KEY", "ENDPOINT", "OWNER", "REGION_ID", "TIMEOUT_MS"):
         # Setting first makes monkeypatch restore the absence after .env was loaded.
         monkeypatch.setenv(f"AGENTBAY_{name}", "")
         monkeypatch.delenv(f"AGENTBAY_{name}")
@@ -131,3 +133,27 @@ def test_nothing_secret_is_shown() -> None:
     settings: Settings = load_settings("akm-secret", Config(proxy="http://u:pw@proxy:1"))
     assert "akm-secret" not in repr(settings)
     assert "pw" not in repr(settings)
+
+
+def test_an_owner_comes_from_the_configuration_or_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings("akm-x").network.owner is None
+    monkeypatch.setenv("AGENTBAY_OWNER", " nightly ")
+    assert load_settings("akm-x").network.owner == "nightly"
+    assert load_settings("akm-x", Config()).network.owner is None
+    assert load_settings("akm-x", Config(owner="mine")).network.owner == "mine"
+    monkeypatch.setenv("AGENTBAY_OWNER", " ")
+    assert load_settings("akm-x").network.owner is None
+
+
+@pytest.mark.parametrize("owner", ["", " ", 7])
+def test_an_owner_needs_a_name(owner: Any) -> None:
+    with pytest.raises(ConfigurationError, match="owner="):
+        Config(owner=owner)
+
+
+@pytest.mark.parametrize("lease", [0, 0.9, -1, 86_401, math.inf, math.nan, True, "300", None])
+def test_a_lease_is_a_number_of_seconds(lease: Any) -> None:
+    with pytest.raises(ConfigurationError, match="owner_lease="):
+        Config(owner_lease=lease)

@@ -19,6 +19,18 @@ OUTPUTS = {
         r"sum: 30\nsquare 0\nsquare 1\nsquare 4\nsquare 9\nsquare 16\n"
         r"failed: ZeroDivisionError\nnode: '?2,4,6'?\n"
     ),
+    "fault_injection": (
+        r"written: False No space left on device\nworks when killed: False\nhi\n"
+        r"{'throttled': 1, 'disk_full': 1, 'sandbox_killed': 1}\n"
+    ),
+    "fleet": (
+        r"ann right\nbob wrong\neve RemoteOperationError\n"
+        r"sessions: 3 created, 3 deleted, 0 left\n"
+    ),
+    "fleet_async": (
+        r"2470 in at most 5 sessions: True\nthe same everywhere: True\n"
+        r"deleted: True\nleft: 0\n"
+    ),
     "context_data": (
         r"deleted: True\nstill here\ndownload /home/wuying/data Success\ncontext deleted: True\n"
     ),

@@ -161,7 +161,7 @@ class Type:
     """An annotation: its text in the mirror, and how its values cross over."""
 
     text: str
-    kind: str = "plain"  # or none, self, handle, list, result, callback
+    kind: str = "plain"  # or none, self, handle, list, result, results, callback, iterable
     handle: str = ""  # the mirror class
     optional: bool = False
     arguments: tuple[Type, ...] = ()  # of a callback
@@ -170,17 +170,18 @@ class Type:
         """Return the expression for *value* as the blocking surface shows it."""
         if self.kind == "handle":
             return f"{self.handle}._wrap{'_optional' * self.optional}({value})"
-        if self.kind == "list":
-            return f"[{self.handle}._wrap(item) for item in {value}]"
+        if self.kind in {"list", "results"}:
+            result = "_result" * (self.kind == "results")
+            return f"[{self.handle}._wrap{result}(item) for item in {value}]"
         return f"type(self)._wrap({value})" if self.kind == "self" else value
 
     def handed_on(self, name: str) -> str:
         """Return the expression for the parameter *name* as the async twin takes it."""
         if self.kind == "list":
             return f"[item._impl for item in {name}]"
-        if self.kind not in {"handle", "callback"}:
+        if self.kind not in {"handle", "callback", "iterable"}:
             return name
-        value = f"{name}._impl" if self.kind == "handle" else f"Mirror._callback({name})"
+        value = f"{name}._impl" if self.kind == "handle" else f"Mirror._{self.kind}({name})"
         if any(argument.handle for argument in self.arguments):
             names = [f"arg{number}" for number, _ in enumerate(self.arguments, 1)]
             wrapped = ", ".join(map(Type.wrapped, self.arguments, names))
@@ -230,6 +231,10 @@ class Writer:
         outer = inner.value if isinstance(inner, ast.Subscript) else inner
         if marker(outer) == "Callable":
             return self.callback(inner, what, is_optional=is_optional)
+        if {marker(part).partition("[")[0] for part in union} == {"Iterable", "AsyncIterable"}:
+            plain = next(part for part in union if marker(part).startswith("Iterable"))
+            self.use(plain)
+            return Type(self.source.slice(plain), "iterable")
         words = {getattr(part, "attr", getattr(part, "id", "")) for part in ast.walk(node)}
         if words & {*AWAITED, "Callable"}:
             self.source.refuse(node, what, f"{text} cannot cross over to a blocking caller")
@@ -240,9 +245,11 @@ class Writer:
         handles = [name for name in names if name.id in self.package.homes]
         if not handles:
             return Type(text, "self" if text == "Self" else "plain")
-        is_list = marker(outer) in LISTS and elements(inner) == handles
-        is_model = self.source.imports.get(marker(outer), "").startswith("from agentbay.models")
-        kind = "list" if is_list else "result" if is_model else "unknown"
+        is_list = marker(outer) in LISTS
+        model = marker(elements(inner)[0] if is_list else outer).partition("[")[0]
+        is_model = self.source.imports.get(model, "").startswith("from agentbay.models")
+        kind = "list" if is_list and elements(inner) == handles else "unknown"
+        kind = "result" + "s" * is_list if is_model else kind
         kind = "handle" if handles == [outer] else kind if len(handles) == len(union) else "unknown"
         if kind == "unknown" or len(union) > 1 + is_optional:
             self.source.refuse(node, what, f"there is no rule for {text}")
@@ -281,7 +288,7 @@ class Writer:
             declared.append(star + name)
             if arg.annotation is not None:
                 type_ = self.annotation(arg.annotation, f"{what}({name})")
-                if type_.kind in {"self", "result"} or (star and type_.kind != "plain"):
+                if type_.kind in {"self", "result", "results"} or (star and type_.kind != "plain"):
                     self.source.refuse(arg, f"{what}({name})", f"it takes {star}{type_.text}")
                 declared[-1] += f": {type_.text}"
                 types.append(type_)

@@ -10,6 +10,7 @@ import anyio
 from attrs import define, field, frozen
 
 from agentbay._async._lifetime import poll, poll_times, quick_pauses
+from agentbay._transport.finishing import finish, finish_or_undo
 from agentbay._wire.tools import (
     BrowserUseGetTaskStatus,
     BrowserUseTerminateTask,
@@ -171,7 +172,7 @@ class Tasks:
 
     async def start_and_wait(self, tool: Tool, timeout: float) -> ExecutionResult:
         """Start a task and wait for its end; cancelling the wait stops the task."""
-        started = await self.start(tool)
+        started = await finish_or_undo(lambda: self.start(tool), self._stop, grace=TERMINATE_GRACE)
         if not started.success:
             started.task_result = TASK_FAILED
             return started
@@ -182,9 +183,12 @@ class Tasks:
         try:
             return await self.wait(task_id, timeout)
         except anyio.get_cancelled_exc_class():
-            with anyio.move_on_after(TERMINATE_GRACE, shield=True):
-                await self.terminate(task_id)
+            await finish(lambda: self.terminate(task_id), grace=TERMINATE_GRACE)
             raise
+
+    async def _stop(self, started: ExecutionResult) -> None:
+        if started.success:
+            await self.terminate(started.task_id)
 
     async def look_after(
         self, task_id: str, timeout: float, seen: Seen | None = None

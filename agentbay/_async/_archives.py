@@ -6,6 +6,7 @@ supported Python has them, and they change modes.
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import tarfile
@@ -13,10 +14,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
-from anyio import from_thread, to_thread
-from anyio.lowlevel import checkpoint
+from anyio import CancelScope, from_thread, to_thread
 from attrs import Factory, define, frozen
 
+from agentbay._transport.finishing import finish
 from agentbay.errors import FileError
 
 if TYPE_CHECKING:
@@ -63,13 +64,16 @@ def _check_cancelled() -> None:
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
     """Run a function of this module in a thread; it ends soon after a cancellation.
 
-    That is raised anew here: a scope does not always know the one out of a thread for its own.
+    That is waited for: what comes next would meet the thread still at work.
     """
-    try:
-        return await to_thread.run_sync(function, *args)
-    except _GivenUpError:
-        await checkpoint()
-        raise
+    scope = CancelScope()
+
+    async def work() -> T:
+        with scope:
+            return await to_thread.run_sync(function, *args)
+        raise _GivenUpError
+
+    return await finish(work, grace=math.inf, on_cancel=scope.cancel)
 
 
 def pack(source: Path, archive: Path) -> Packed:

@@ -9,6 +9,7 @@ import anyio
 
 from agentbay._async._file_changes import take_changes
 from agentbay._transport.channel import ChannelState
+from agentbay._transport.finishing import finish
 from agentbay._wire.tools import GetFileChange
 from agentbay.errors import AgentBayError
 from agentbay.models.filesystem import FileChangeResult
@@ -24,6 +25,7 @@ logger = logging.getLogger("agentbay.files")
 
 SUBSCRIBE_SECONDS = 15.0
 GOODBYE_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
 MAX_LOSSES = 3
 """Connections in a row that were lost before they had told anything; then there is only asking."""
 
@@ -64,10 +66,13 @@ class ChangeFeed:
             await self._subscribe()
         self._asked = self._subscribed
         # An answer that nobody takes would take its changes along.
-        with anyio.CancelScope(shield=True):
-            result = await take_changes(self._session, self._path)
-            self._events += result.events
+        result = await finish(self._take_changes, grace=ANSWER_SECONDS)
         return self._taken() if self._events else result
+
+    async def _take_changes(self) -> FileChangeResult:
+        result = await take_changes(self._session, self._path)
+        self._events += result.events
+        return result
 
     async def wait(self, seconds: float | None = None) -> FileChangeResult:
         """Wait for a push, or a reason to ask; at most so long."""
@@ -88,11 +93,14 @@ class ChangeFeed:
         subscription.close()
         if self._subscribed:
             self._subscribed = False
-            with anyio.move_on_after(GOODBYE_SECONDS, shield=True):
-                try:
-                    await self._channel.send(subscription.route, self._message("unsubscribe"))
-                except AgentBayError as exc:
-                    logger.debug("A subscription ends with its connection: %s", exc)
+            channel, message = self._channel, self._message("unsubscribe")
+            try:
+                with anyio.move_on_after(GOODBYE_SECONDS):
+                    await finish(
+                        lambda: channel.send(subscription.route, message), grace=GOODBYE_SECONDS
+                    )
+            except AgentBayError as exc:
+                logger.debug("A subscription ends with its connection: %s", exc)
 
     def _message(self, verb: str) -> dict[str, Any]:
         return {"method": f"{verb}_file_change", "params": {"path": self._path}}

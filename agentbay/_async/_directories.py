@@ -15,6 +15,7 @@ from anyio import to_thread
 
 from agentbay._async._archives import in_thread, install, pack, unpack
 from agentbay._async._objects import StepError, cause_of, step
+from agentbay._transport.finishing import finish, finish_or_undo
 from agentbay.errors import AgentBayError
 from agentbay.models.file_transfer import DirectoryTransferResult
 
@@ -126,27 +127,34 @@ async def _remote_archive(transfer: AsyncFileTransfer) -> str:
 async def _temporary_directory(beside: anyio.Path | None = None) -> AsyncIterator[Path]:
     with step("No temporary directory"):
         parent = None if beside is None else str(beside.parent)
-        made = await to_thread.run_sync(lambda: tempfile.mkdtemp("", ".agentbay-", parent))
+        made = await finish_or_undo(
+            lambda: to_thread.run_sync(lambda: tempfile.mkdtemp("", ".agentbay-", parent)),
+            lambda late: to_thread.run_sync(shutil.rmtree, late),
+            grace=CLEAN_UP_SECONDS,
+        )
     try:
         yield Path(made)
     finally:
-        with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(shutil.rmtree, made)
+        await finish(lambda: to_thread.run_sync(shutil.rmtree, made), grace=CLEAN_UP_SECONDS)
 
 
 @contextlib.asynccontextmanager
 async def _removed(transfer: AsyncFileTransfer, remote: str) -> AsyncIterator[None]:
     """Remove an archive from the session and its context at the end, whatever that is."""
-    try:
-        yield
-    finally:
-        with anyio.move_on_after(CLEAN_UP_SECONDS, shield=True):
+
+    async def remove() -> None:
+        with anyio.move_on_after(CLEAN_UP_SECONDS):
             session = transfer.session
             await session.command.execute_command(f"rm -f {shlex.quote(remote)}", 10_000)
             context_id = (await transfer._load_context()).context_id
             # What cannot be deleted was never stored, or goes with the session.
             with contextlib.suppress(AgentBayError):
                 await session.agent_bay.context.delete_file(context_id, remote)
+
+    try:
+        yield
+    finally:
+        await finish(remove, grace=CLEAN_UP_SECONDS)
 
 
 async def _run(transfer: AsyncFileTransfer, command: str, timeout: float, words: str) -> None:

@@ -7,10 +7,10 @@ import io
 import posixpath
 import secrets
 import shlex
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import anyio
-
+from agentbay._transport.finishing import finish
 from agentbay._wire.tools import GetFileInfo, ReadFile, WriteFile
 from agentbay.errors import FileError
 from agentbay.models.filesystem import BinaryFileContentResult, FileContentResult
@@ -18,11 +18,13 @@ from agentbay.models.results import BoolResult
 from agentbay.models.session import McpToolResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from agentbay._async.session import AsyncSession
 
 __all__ = ("read_bytes", "read_text", "write_bytes", "write_text")
+
+T = TypeVar("T")
 
 # One message through the API holds less than 64512 bytes, envelope included.
 READ_CHUNK_BYTES = 51200
@@ -37,7 +39,7 @@ _CUT_BYTES = 3
 
 MODES = ("overwrite", "append")
 _INSTALL_MS = 600_000
-_CLEANUP_SECONDS = 10.0
+_GRACE_SECONDS = 10.0
 
 # Decodes "$staged" next to the file it is to become, where a rename can put it into place.
 _INSTALL = r"""
@@ -193,7 +195,7 @@ async def _write_parts(
     for part in parts:
         # No WriteFile here: it would refuse modes that only other services know.
         call: dict[str, Any] = {"path": path, "content": part, "mode": mode}
-        result = await session.call_mcp_tool(WriteFile.tool_name, call)
+        result = await _finished(partial(session.call_mcp_tool, WriteFile.tool_name, call))
         if not result.success:
             message = result.error_message or "Failed to write file"
             cause = result.exception or FileError(message)
@@ -225,18 +227,23 @@ async def write_bytes(
         assignments = "; ".join(f"{key}={shlex.quote(text)}" for key, text in variables.items())
         cleanup = f"rm -f -- {shlex.quote(staged)}"
         command = f"{assignments}; ({_INSTALL}); status=$?; {cleanup}; exit $status"
-        result = await session.command.execute_command(command, timeout_ms=_INSTALL_MS)
+        install = partial(session.command.execute_command, command, timeout_ms=_INSTALL_MS)
+        result = await _finished(install)
         installed = result.success
     finally:
         if not installed:
-            with anyio.move_on_after(_CLEANUP_SECONDS, shield=True):
-                await session.call_mcp_tool("delete_file", {"path": staged})
+            await _finished(partial(session.call_mcp_tool, "delete_file", {"path": staged}))
     if not installed:
         reason = result.stderr.strip() or result.error_message
         message = f"Failed to write file: {path}, error: {reason}"
         cause = result.exception or FileError(message)
         return BoolResult.failure(message, cause, request_id=result.request_id)
     return BoolResult(result.request_id, True, True)
+
+
+async def _finished(call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Wait for the end of a call although cancelled: it may write after what is done next."""
+    return await finish(call, grace=_GRACE_SECONDS)
 
 
 def _encoded(content: bytes | bytearray | memoryview, piece: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Waiting and cleaning up: what keeps resources from leaking when things are cut short."""
+"""Waiting until something is so."""
 
 from __future__ import annotations
 
@@ -11,50 +11,12 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ("finish_or_undo", "poll", "poll_times", "quick_pauses")
+__all__ = ("poll", "poll_times", "quick_pauses")
 
 T = TypeVar("T")
 
 FIRST_PAUSE = 0.02
 """Seconds between the first two checks of :func:`poll`, and its shortest interval."""
-
-
-async def finish_or_undo(
-    work: Callable[[], Awaitable[T]], undo: Callable[[T], Awaitable[object]], *, grace: float
-) -> T:
-    """Return what *work* makes; when cancelled meanwhile, undo it instead of losing it.
-
-    A request that has left cannot be called back: what it creates exists, whether or not
-    anybody waits for the answer. So a cancelled caller waits up to *grace* seconds for the
-    answer, has *undo* take back what it brought, and only then lets the cancellation go on.
-    """
-    made: list[T] = []
-    failed: list[Exception] = []
-    finished = anyio.Event()
-    shield = anyio.CancelScope(shield=True)
-
-    async def run() -> None:
-        with shield:
-            try:
-                made.append(await work())
-            except Exception as exc:  # noqa: BLE001 - carried to the caller below
-                failed.append(exc)
-        finished.set()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(run)
-        try:
-            await finished.wait()
-        except anyio.get_cancelled_exc_class():
-            with anyio.move_on_after(grace, shield=True):
-                await finished.wait()
-                if made:
-                    await undo(made[0])
-            shield.cancel()
-            raise
-    if failed:
-        raise failed[0]
-    return made[0]
 
 
 async def poll(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from agentbay._async.running_command import SIGKILL, AsyncRunningCommand
+from agentbay._transport.finishing import finish, finish_or_undo
 from agentbay._wire.channel import SHELL_SERVER
 from agentbay._wire.codec import lenient_converter
 from agentbay._wire.processes import ProcessMethod, StartCommand
@@ -41,12 +42,13 @@ async def start_process(
     data = {"method": ProcessMethod.START, "mode": "stream", "params": params}
     try:
         with anyio.fail_after(timeout):
-            stream = await channel.open_stream(SHELL_SERVER, data)
+            stream = await finish_or_undo(
+                lambda: channel.open_stream(SHELL_SERVER, data), _kill, grace=UNDO_SECONDS
+            )
             try:
                 return await _started(stream)
             except BaseException:
-                with anyio.move_on_after(UNDO_SECONDS, shield=True):
-                    await _kill(stream)
+                await finish(lambda: _kill(stream), grace=UNDO_SECONDS)
                 raise
     except TimeoutError as exc:
         if isinstance(exc, AgentBayError):

@@ -151,22 +151,29 @@ async def change_state(
     return failed(text, request_id=start.request_id, status=transition.on_timeout)
 
 
-async def delete(
-    rpc: Rpc, session_id: str, get_status: Callable[[], Awaitable[SessionStatusResult]]
-) -> DeleteResult:
-    """End a session and wait until it is gone; one that is gone already counts as deleted."""
+async def begin_delete(rpc: Rpc, session_id: str) -> tuple[DeleteResult, bool]:
+    """Ask for the end of a session; return the outcome so far, and whether that is all.
+
+    A session that is gone already counts as deleted.
+    """
     try:
         reply = await rpc.call(DeleteSessionAsync(session_id=session_id))
     except NotFoundError as exc:
-        return DeleteResult(exc.request_id, True)
+        return DeleteResult(exc.request_id, True), True
     except AgentBayError as exc:
-        return DeleteResult.failure(f"Failed to delete session {session_id}: {exc}", exc)
+        return DeleteResult.failure(f"Failed to delete session {session_id}: {exc}", exc), True
     if reply.refusal is not None:
         code = reply.refusal.code or "Unknown"
         detail = reply.refusal.detail or "Failed to delete session"
-        return DeleteResult.failure(
-            f"[{code}] {detail}", reply.refusal, request_id=reply.request_id
-        )
+        text = f"[{code}] {detail}"
+        return DeleteResult.failure(text, reply.refusal, request_id=reply.request_id), True
+    return DeleteResult(reply.request_id, True), False
+
+
+async def wait_deleted(
+    begun: DeleteResult, session_id: str, get_status: Callable[[], Awaitable[SessionStatusResult]]
+) -> DeleteResult:
+    """Wait until a session, whose end was asked for, is gone."""
 
     async def check() -> DeleteResult | None:
         status = await get_status()
@@ -176,12 +183,12 @@ async def delete(
             known_gone = status.code == Code.SESSION_NOT_FOUND
             gone = known_gone or "not found" in status.error_message.lower()
         if gone:
-            return DeleteResult(reply.request_id, True)
+            return begun
         if is_lasting(status.exception):
             return DeleteResult.failure(
                 f"Failed to delete session {session_id}: {status.error_message}",
                 status.exception,
-                request_id=reply.request_id,
+                request_id=begun.request_id,
             )
         return None
 
@@ -190,5 +197,5 @@ async def delete(
         return ended
     return DeleteResult.failure(
         f"Timeout waiting for session deletion after {DELETE_TIMEOUT}s",
-        request_id=reply.request_id,
+        request_id=begun.request_id,
     )

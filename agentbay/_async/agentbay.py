@@ -6,8 +6,6 @@ import copy
 import logging
 from typing import TYPE_CHECKING
 
-import anyio
-
 from agentbay._async._creation import (
     awaited_contexts,
     create_problem,
@@ -15,18 +13,22 @@ from agentbay._async._creation import (
     refused_or_incomplete,
     wait_for_contexts,
 )
-from agentbay._async._lifetime import finish_or_undo
 from agentbay._async._listing import look_up, make_listing, numbered_page
 from agentbay._async._markers import awaitable_twin
 from agentbay._async._mobile_settings import configure, imitate
+from agentbay._async._origin import place_of_caller
+from agentbay._async._owner import Ownership
+from agentbay._async._reaping import reap
 from agentbay._async.beta import AsyncBetaNamespace
 from agentbay._async.context import AsyncContextService
+from agentbay._async.fleet import AsyncFleet
 from agentbay._async.scope import AsyncSessionScope
 from agentbay._async.session import AsyncSession
 from agentbay._async.session_iterator import AsyncSessionIterator
 from agentbay._transport.background import Background
 from agentbay._transport.channels import ChannelPool
 from agentbay._transport.embedded import embedded_target
+from agentbay._transport.finishing import finish, finish_or_undo
 from agentbay._transport.http import HttpPool
 from agentbay._transport.rpc import Rpc, Target
 from agentbay._transport.tools import ToolCaller
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from agentbay._async.beta_skills import AsyncBetaSkills
     from agentbay._wire.actions import CreatedSession
     from agentbay._wire.envelope import Reply
+    from agentbay.config import RetryPolicy
+    from agentbay.models.reap import ReapResult
     from agentbay.models.session_state import (
         GetSessionResult,
         SessionPauseResult,
@@ -88,6 +92,9 @@ class AsyncAgentBay:
         self._rpc = Rpc(self._http, target, self._settings.timeout, self._settings.network.retry)
         self._tools = ToolCaller(self._http, self._rpc)
         self._background = Background()
+        network = self._settings.network
+        self._ownership = Ownership(self._rpc, self._background, network.owner, network.owner_lease)
+        self._created_at = place_of_caller()
         self._context = AsyncContextService(self)
         self._beta = AsyncBetaNamespace(self)
         self._channels = ChannelPool(self._http)
@@ -143,15 +150,24 @@ class AsyncAgentBay:
         Returns:
             The session, or why there is none.
         """
+        return await self._create(params)
+
+    async def _create(
+        self, params: CreateSessionParams | None, retry: RetryPolicy | None = None
+    ) -> SessionResult[AsyncSession]:
         try:
             # A copy: the caller may change the original while the request is under way.
             wanted = copy.deepcopy(params) if params is not None else CreateSessionParams()
+            if self._ownership.owner:
+                wanted.labels = {**wanted.labels, **self._ownership.labels()}
             request = create_request(wanted, self.region_id)
         except (TypeError, ValueError) as exc:
             return SessionResult.failure(f"Unexpected error creating session: {exc}")
         try:
             reply = await finish_or_undo(
-                lambda: self._rpc.call(request), self._undo_create, grace=UNDO_GRACE_SECONDS
+                lambda: self._rpc.call(request, retry=retry),
+                self._undo_create,
+                grace=UNDO_GRACE_SECONDS,
             )
         except AgentBayError as exc:
             return SessionResult.failure(create_problem(exc), exc)
@@ -161,10 +177,11 @@ class AsyncAgentBay:
             return SessionResult.failure(problem, reply.refusal, request_id=reply.request_id)
         session = AsyncSession(self, made.session_id)
         session._learn(made, wanted)
+        self._ownership.add(session.session_id)
         try:
             await self._prepare(session, wanted)
         except BaseException:
-            await self._undo_create(reply)
+            await finish(lambda: self._undo_create(reply), grace=UNDO_GRACE_SECONDS)
             raise
         return SessionResult(reply.request_id, True, session=session)
 
@@ -178,9 +195,12 @@ class AsyncAgentBay:
         await imitate(session, mobile.simulate_config if mobile is not None else None)
 
     async def _undo_create(self, reply: Reply[CreatedSession]) -> None:
-        if reply.data is not None and reply.data.session_id:
-            with anyio.move_on_after(UNDO_GRACE_SECONDS, shield=True):
-                await AsyncSession(self, reply.data.session_id).delete()
+        if reply.data is None or not reply.data.session_id:
+            return
+        session_id = reply.data.session_id
+        deleted = await AsyncSession(self, session_id).delete()
+        if not deleted.success:
+            logger.error("Session %s was left: %s", session_id, deleted.error_message)
 
     async def _learn_tools(self, session: AsyncSession) -> None:
         try:
@@ -199,6 +219,26 @@ class AsyncAgentBay:
             params: What to create; the service's defaults when ``None``.
         """
         return AsyncSessionScope(self, params)
+
+    def fleet(
+        self,
+        params: CreateSessionParams | None = None,
+        *,
+        concurrency: int = 16,
+        reuse: bool = False,
+    ) -> AsyncFleet:
+        """Return a fleet: many sessions at once, every one of which is deleted at the end.
+
+        Args:
+            params: What to create each session with; the service's defaults when ``None``.
+            concurrency: How many sessions exist at the same time, at most.
+            reuse: Let a session serve further items after one that succeeded, instead of giving
+                each item a new one.
+
+        Raises:
+            ConfigurationError: *concurrency* is not a positive number.
+        """
+        return AsyncFleet(self, params, concurrency=concurrency, reuse=reuse)
 
     async def get(self, session_id: str) -> SessionResult[AsyncSession]:
         """Return a handle on an existing session.
@@ -281,6 +321,29 @@ class AsyncAgentBay:
         """
         return AsyncSessionIterator(self, labels, limit, status, image_id)
 
+    async def reap(
+        self, owner: str | None = None, *, clock_skew: float = 60.0, timeout: float = 300.0
+    ) -> ReapResult:
+        """Delete the sessions that dead processes of an owner left; failures are results.
+
+        A session is deleted if the process that created it, with this owner configured, has
+        ended on this machine, or runs on another one and has not renewed its lease. Whatever
+        may still belong to somebody is kept, and so is what cannot be read. Any number of
+        processes may do this at the same time.
+
+        Args:
+            owner: The owner; the client's own by default.
+            clock_skew: Seconds by which the clocks of two machines may differ; a lease of a
+                process on another machine must have ended that long ago.
+            timeout: Seconds for all of it.
+        """
+        return await reap(
+            self,
+            self._ownership.owner if owner is None else owner,
+            clock_skew=clock_skew,
+            timeout=timeout,
+        )
+
     async def delete(self, session: AsyncSession, sync_context: bool = False) -> DeleteResult:
         """End *session* and wait until it is gone; the same as ``session.delete()``.
 
@@ -345,6 +408,7 @@ class AsyncAgentBay:
 
         Sessions live on. Closing again does nothing, and not closing at all is fine, too.
         """
+        self._ownership.close()
         await self._background.close()
         await self._channels.close()
         await self._http.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentbay._async._failures import refusal_text
-from agentbay._async._patience import call_patiently
 from agentbay._wire.actions import CreateNetwork, DescribeNetwork
 from agentbay._wire.envelope import malformed_part
 from agentbay.errors import AgentBayError, NotFoundError
@@ -65,9 +64,7 @@ class AsyncBetaNetwork:
         if not network_id or not network_id.strip():
             return NetworkStatusResult.failure("network_id is required")
         try:
-            reply = await call_patiently(
-                self._agent_bay._rpc, DescribeNetwork(network_id=network_id)
-            )
+            reply = await self._agent_bay._rpc.call(DescribeNetwork(network_id=network_id))
         except AgentBayError as exc:
             problem = f"Failed to describe network: {exc}"
             if malformed_part(exc) == "body":

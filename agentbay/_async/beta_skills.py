@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from agentbay._async._failures import refusal_text
-from agentbay._async._patience import call_patiently
 from agentbay._wire.actions import (
     BindContextSkillAsync,
     ContextSkillItem,
@@ -67,7 +66,7 @@ class AsyncBetaSkills:
 
     async def _ask(self, request: Request[Any]) -> Any:
         try:
-            reply = await call_patiently(self._agent_bay._rpc, request)
+            reply = await self._agent_bay._rpc.call(request)
         except ProtocolError as exc:
             part = malformed_part(exc)
             problem = {"body": "missing response body", "Data": "invalid Data field"}.get(part)
@@ -111,7 +110,7 @@ class AsyncBetaSkills:
 
     async def _change(self, request: Request[None], doing: str) -> OperationResult[bool]:
         try:
-            reply = await call_patiently(self._agent_bay._rpc, request)
+            reply = await self._agent_bay._rpc.call(request)
         except ProtocolError as exc:
             is_body = malformed_part(exc) == "body"
             problem = "Invalid response format" if is_body else f"Failed to parse response: {exc}"

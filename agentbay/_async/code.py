@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
+from agentbay._transport.finishing import finish
 from agentbay._wire.code_stream import StreamedCode, cancel_frame, run_frame
 from agentbay._wire.tools import CODE_LANGUAGES, CodeAnswer, RunCode
 from agentbay.errors import AgentBayError, SessionError, TransportError
@@ -180,11 +180,8 @@ async def _tell(listener: Listener | None, payload: Any) -> None:
 
 async def _cancel(stream: ChannelStream) -> None:
     """Ask for an interruption; where the connection is lost, that has the same effect."""
-    with anyio.move_on_after(CANCEL_SECONDS, shield=True):
-        try:
-            await stream.write(cancel_frame())
-        except TransportError:
-            return
+    with suppress(TransportError):
+        await finish(lambda: stream.write(cancel_frame()), grace=CANCEL_SECONDS)
 
 
 def _patience(call: RunCode) -> float:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agentbay._async._lifetime import finish_or_undo
 from agentbay._async._terminal import Terminal
+from agentbay._transport.finishing import finish_or_undo
 from agentbay._wire.channel import PTY_SERVER
 from agentbay.errors import PtyError, PtyNotConnectedError, RequestTimeoutError
 from agentbay.models.pty import PtySession

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from agentbay._transport.finishing import finish
 from agentbay._wire.channel import decode_bytes, encode_bytes
 from agentbay._wire.codec import lenient_converter, structure
 from agentbay._wire.processes import OUTPUT_WINDOW, CommandEnd, ProcessMethod, cost
@@ -255,11 +256,7 @@ class AsyncRunningCommand:
         if self._end is not None or self._failure is not None:
             return
         try:
-            with anyio.fail_after(CLOSE_SECONDS, shield=True):
-                await self.kill()
-                while self._end is None:
-                    await self._read_more()
-                    self._unread.clear()
+            await finish(self._kill_and_wait, grace=CLOSE_SECONDS)
         except TimeoutError:
             raise RequestTimeoutError(f"Command {self.pid} could not be killed") from None
         except AgentBayError:
@@ -267,6 +264,13 @@ class AsyncRunningCommand:
         finally:
             self._stream.close()
             self._failure = WsCancelledError("The handle was closed")
+
+    async def _kill_and_wait(self) -> None:
+        with anyio.fail_after(CLOSE_SECONDS):
+            await self.kill()
+            while self._end is None:
+                await self._read_more()
+                self._unread.clear()
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from anyio import get_cancelled_exc_class
 
 from agentbay._async import _session_calls as calls
 from agentbay._async import _transitions as transitions
@@ -25,6 +26,7 @@ from agentbay._async.oss import AsyncOss
 from agentbay._async.pty import AsyncPty
 from agentbay._async.ui import AsyncUI
 from agentbay._async.window import AsyncWindowManager
+from agentbay._transport.finishing import finish
 from agentbay._transport.tools import ToolCall
 from agentbay._wire.actions import SessionData
 from agentbay._wire.tools import GetMetrics
@@ -55,6 +57,9 @@ __all__ = ("AsyncSession",)
 
 DEFAULT_IMAGE = "linux_latest"
 RECORDING_PATH = "/home/wuying/record"
+
+DELETE_GRACE_SECONDS = 30.0
+"""How long the request to end a session may take when its caller was cancelled."""
 
 
 class AsyncSession:
@@ -116,6 +121,7 @@ class AsyncSession:
             raise SessionError("ws_url is not available for this session")
         if not self.token:
             raise SessionError("token is not available for WS connection")
+        self._agent_bay._ownership.keep_renewing()
         return self._agent_bay._channels.channel(self.session_id, self.ws_url, self.token)
 
     def __repr__(self) -> str:
@@ -336,6 +342,8 @@ class AsyncSession:
     async def set_labels(self, labels: dict[str, str]) -> OperationResult[None]:
         """Replace all labels of the session.
 
+        Those by which its owner is known, where the client has one, stay.
+
         Args:
             labels: Names and values, at least one, none of them blank.
 
@@ -345,7 +353,7 @@ class AsyncSession:
         Raises:
             SessionError: the service could not be asked.
         """
-        return await calls.set_labels(self._rpc, self.session_id, labels)
+        return await self._agent_bay._ownership.set_labels(self.session_id, labels)
 
     async def get_labels(self) -> OperationResult[dict[str, str]]:
         """Ask for the labels of the session.
@@ -513,7 +521,8 @@ class AsyncSession:
 
         Deleting a session that is already gone succeeds. A recording of the browser is
         uploaded in any case. Uploads that fail are logged, and do not keep the session from
-        being deleted.
+        being deleted. Neither does a cancellation: the service is still asked to end the
+        session, for up to 30 seconds; only the uploads and the end are no longer waited for.
 
         Args:
             sync_context: Upload all contexts of the session first, and wait for that.
@@ -523,6 +532,17 @@ class AsyncSession:
         Returns:
             Whether it is gone; failures of the service or the network are results.
         """
+        try:
+            await self._upload_before_delete(sync_context, poll_interval)
+        except get_cancelled_exc_class():
+            await finish(self._begin_delete, grace=DELETE_GRACE_SECONDS)
+            raise
+        begun, is_over = await finish(self._begin_delete, grace=DELETE_GRACE_SECONDS)
+        if is_over:
+            return begun
+        return await transitions.wait_deleted(begun, self.session_id, self.get_status)
+
+    async def _upload_before_delete(self, sync_context: bool, poll_interval: float) -> None:
         # A session that has a context for recordings was created to be recorded.
         recording = None if self._enable_browser_replay is False else self.record_context_id
         if sync_context:
@@ -531,10 +551,13 @@ class AsyncSession:
             await self._context._upload_before_delete(
                 recording, RECORDING_PATH, poll_interval=poll_interval
             )
-        result = await transitions.delete(self._rpc, self.session_id, self.get_status)
-        if result.success:
+
+    async def _begin_delete(self) -> tuple[DeleteResult, bool]:
+        begun, is_over = await transitions.begin_delete(self._rpc, self.session_id)
+        if begun.success:
+            self._agent_bay._ownership.forget(self.session_id)
             await self._agent_bay._channels.close_session(self.session_id)
-        return result
+        return begun, is_over
 
     async def list_mcp_tools(self, image_id: str | None = None) -> McpToolsResult:
         """List the tools of an image, and remember them as :attr:`mcp_tools`.
@@ -575,6 +598,7 @@ class AsyncSession:
         Returns:
             The tool's readable output, or why it failed.
         """
+        self._agent_bay._ownership.keep_renewing()
         server = next((tool.server for tool in self._tools if tool.name == tool_name), "")
         return await self._agent_bay._tools.call(
             ToolCall(

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from agentbay._sync.beta_network import BetaNetwork
     from agentbay._sync.beta_skills import BetaSkills
     from agentbay._sync.context import ContextService
+    from agentbay._sync.fleet import Fleet
     from agentbay._sync.scope import SessionScope
     from agentbay._sync.session import Session
     from agentbay._sync.session_iterator import SessionIterator
     from agentbay.config import Config
+    from agentbay.models.reap import ReapResult
     from agentbay.models.session import (
         DeleteResult,
         SessionListResult,
@@ -127,6 +129,28 @@ class AgentBay(Mirror[AsyncAgentBay]):
 
         return SessionScope._wrap(self._impl.session(params))
 
+    def fleet(
+        self,
+        params: CreateSessionParams | None = None,
+        *,
+        concurrency: int = 16,
+        reuse: bool = False,
+    ) -> Fleet:
+        """Return a fleet: many sessions at once, every one of which is deleted at the end.
+
+        Args:
+            params: What to create each session with; the service's defaults when ``None``.
+            concurrency: How many sessions exist at the same time, at most.
+            reuse: Let a session serve further items after one that succeeded, instead of giving
+                each item a new one.
+
+        Raises:
+            ConfigurationError: *concurrency* is not a positive number.
+        """
+        from agentbay._sync.fleet import Fleet
+
+        return Fleet._wrap(self._impl.fleet(params, concurrency=concurrency, reuse=reuse))
+
     def get(self, session_id: str) -> SessionResult[Session]:
         """Return a handle on an existing session.
 
@@ -196,6 +220,24 @@ class AgentBay(Mirror[AsyncAgentBay]):
         from agentbay._sync.session_iterator import SessionIterator
 
         return SessionIterator._wrap(self._impl.list_all(labels, limit, status, image_id))
+
+    def reap(
+        self, owner: str | None = None, *, clock_skew: float = 60.0, timeout: float = 300.0
+    ) -> ReapResult:
+        """Delete the sessions that dead processes of an owner left; failures are results.
+
+        A session is deleted if the process that created it, with this owner configured, has
+        ended on this machine, or runs on another one and has not renewed its lease. Whatever
+        may still belong to somebody is kept, and so is what cannot be read. Any number of
+        processes may do this at the same time.
+
+        Args:
+            owner: The owner; the client's own by default.
+            clock_skew: Seconds by which the clocks of two machines may differ; a lease of a
+                process on another machine must have ended that long ago.
+            timeout: Seconds for all of it.
+        """
+        return self._run(self._impl.reap(owner, clock_skew=clock_skew, timeout=timeout))
 
     def delete(self, session: Session, sync_context: bool = False) -> DeleteResult:
         """End *session* and wait until it is gone; the same as ``session.delete()``.

@@ -21,6 +21,9 @@ __all__ = ("SessionScope",)
 class SessionScope(Mirror[AsyncSessionScope]):
     """Creates a session on entry and deletes it on exit, whatever happens in between.
 
+    One that is dropped without being left, so that its session lives on, says so with a
+    ``ResourceWarning``.
+
     Args:
         agent_bay: The client.
         params: What to create; the service's defaults when ``None``.

@@ -298,6 +298,8 @@ class Session(Mirror[AsyncSession]):
     def set_labels(self, labels: dict[str, str]) -> OperationResult[None]:
         """Replace all labels of the session.
 
+        Those by which its owner is known, where the client has one, stay.
+
         Args:
             labels: Names and values, at least one, none of them blank.
 
@@ -433,7 +435,8 @@ class Session(Mirror[AsyncSession]):
 
         Deleting a session that is already gone succeeds. A recording of the browser is
         uploaded in any case. Uploads that fail are logged, and do not keep the session from
-        being deleted.
+        being deleted. Neither does a cancellation: the service is still asked to end the
+        session, for up to 30 seconds; only the uploads and the end are no longer waited for.
 
         Args:
             sync_context: Upload all contexts of the session first, and wait for that.

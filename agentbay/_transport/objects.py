@@ -8,13 +8,14 @@ import math
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urljoin, urlsplit
 
 import anyio
 from attrs import frozen
 
 from agentbay._transport.deadline import Deadline
+from agentbay._transport.finishing import finish, finish_or_undo
 from agentbay._transport.retry import repeated
 from agentbay._wire.envelope import service_error
 from agentbay.errors import ProtocolError, RequestTimeoutError
@@ -31,6 +32,8 @@ Progress = Callable[[int], Awaitable[None] | None]
 
 PIECE_BYTES = 512 * 1024
 MAX_REDIRECTS = 10
+FILE_GRACE_SECONDS = 30.0
+"""How long a cancelled transfer waits for the thread that opens or closes its file."""
 FOUND = 200
 REDIRECTS = frozenset({301, 302, 307, 308})
 
@@ -100,14 +103,22 @@ def _watched(url: str, seconds: float, progress: Progress | None) -> Iterator[_W
         raise RequestTimeoutError(f"Nothing moved between here and {host} for {seconds:g} s")
 
 
+async def _open(path: str | anyio.Path, mode: Literal["rb", "xb"]) -> anyio.AsyncFile[bytes]:
+    """Open a file; a thread does it, so it may be open although the caller was cancelled."""
+    return await finish_or_undo(
+        lambda: anyio.open_file(path, mode),
+        lambda late: late.aclose(),
+        grace=FILE_GRACE_SECONDS,
+    )
+
+
 @contextlib.asynccontextmanager
 async def _opened(file: anyio.AsyncFile[bytes]) -> AsyncIterator[anyio.AsyncFile[bytes]]:
     """Close *file* at the end of the block, also when that was cancelled."""
     try:
         yield file
     finally:
-        with anyio.CancelScope(shield=True):
-            await file.aclose()
+        await finish(file.aclose, grace=FILE_GRACE_SECONDS)
 
 
 async def put_object(
@@ -159,7 +170,7 @@ async def _put_file(
 ) -> Transfer:
     headers = {"Content-Type": content_type} if content_type else {}
     for _ in range(MAX_REDIRECTS):
-        async with _opened(await anyio.open_file(path, "rb")) as file:
+        async with _opened(await _open(path, "rb")) as file:
             with _watched(url, idle, progress) as watch:
                 answer, target = await _put_once(http, url, file, watch, idle, headers)
         if not follow_redirects or answer.status not in REDIRECTS or not target:
@@ -260,15 +271,14 @@ async def _get_file(
                     return Transfer(response.status)
                 _check_framing(response)
                 with watch.own_work():
-                    file = await anyio.open_file(part, "xb")
+                    file = await _open(part, "xb")
                 async with _opened(file):
                     size = await _receive(response, file, watch)
         if not overwrite and await target.exists():
             raise FileExistsError(f"{path} has appeared meanwhile")
         await part.replace(target)
     finally:
-        with anyio.CancelScope(shield=True):
-            await part.unlink(missing_ok=True)
+        await finish(lambda: part.unlink(missing_ok=True), grace=FILE_GRACE_SECONDS)
     return Transfer(response.status, size, response.headers.get("ETag"))
 
 

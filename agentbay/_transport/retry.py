@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, TypeVar
 import aiohttp
 import anyio
 
+from agentbay._wire.envelope import Code
 from agentbay.errors import (
     AgentBayError,
     RateLimitError,
-    ServerFaultError,
     ServiceError,
     TransportError,
 )
@@ -122,8 +122,9 @@ def _may_pass(problem: AgentBayError, *, idempotent: bool) -> bool:
         return True  # refused before anything was done
     if isinstance(problem, TransportError):
         return (idempotent or problem.retryable) and not _is_hopeless(problem)
-    is_passing = isinstance(problem, ServerFaultError) and problem.http_status in PASSING_STATUSES
-    return idempotent and is_passing
+    if not idempotent or not isinstance(problem, ServiceError):
+        return False
+    return problem.http_status in PASSING_STATUSES or Code.UNAVAILABLE in problem.code
 
 
 def _is_hopeless(problem: TransportError) -> bool:

@@ -6,12 +6,16 @@ import enum
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agentbay.cli import output
 from agentbay.cli.signals import signals
 from agentbay.config import load_dotenv
+
+if TYPE_CHECKING:
+    from agentbay.local.faults import Faults
 
 __all__ = ("serve",)
 
@@ -68,12 +72,26 @@ def serve(
         typer.Option(help="What sessions can reach: the internet, all of this machine, nothing."),
     ] = Network.NAT,
     warm: Annotated[int, typer.Option(metavar="N", min=0, help="Sandboxes to keep ready.")] = 0,
+    max_sessions: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Sessions at once; by default what memory and open files allow.",
+        ),
+    ] = None,
     tls: Annotated[
         bool, typer.Option("--tls", help="Speak HTTPS, with a certificate made for this run.")
     ] = False,
     log_level: Annotated[
         LogLevel, typer.Option(help="What to log on standard error.")
     ] = LogLevel.INFO,
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Fail on purpose, as this file (TOML or JSON) says; for tests."
+        ),
+    ] = None,
 ) -> None:
     """Serve sessions on this machine to clients in other processes.
 
@@ -92,7 +110,18 @@ def serve(
         isolation=isolation.value,
         network=network.value,
         warm=warm,
+        max_sessions=max_sessions,
         tls=tls,
         log_level=logging.getLevelName(log_level.value.upper()),
+        faults=None if faults is None else _faults(faults),
     )
     raise typer.Exit(signals.run(partial(serve_until_signal, options)))
+
+
+def _faults(path: Path) -> Faults:
+    from agentbay.testing.faults import FaultPlan
+
+    plan = FaultPlan.load(path)
+    what = f"{len(plan.rules)} rules in {path}, seed {plan.seed}"
+    output.note(f"warning: this runtime fails on purpose ({what})")
+    return plan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -21,7 +22,10 @@ _CONTENT_TYPE = "application/json;charset=utf-8"
 def error_answer(error: ServiceError, request_id: str) -> web.Response:
     """Return *error* in an envelope of the protocol."""
     status = error.http_status or 400
-    return json_answer(write_error(error, request_id, _HOST_ID), status=status)
+    answer = json_answer(write_error(error, request_id, _HOST_ID), status=status)
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(max(math.ceil(error.retry_after), 1))
+    return answer
 
 
 def json_answer(value: dict[str, Any], status: int = 200) -> web.Response:

@@ -21,6 +21,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ _PID = "pid"
 _SANDBOXES = "sandboxes"
 _PACKAGES = "packages"
 _TEMPORARY_PREFIX = "run-"
+_CLEAR_SECONDS = 5.0
+_PAUSE_SECONDS = 0.02
 _LOCK_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -218,5 +221,22 @@ def _remove_stale(path: Path, lock_fd: int) -> None:
 
 
 def _clear_sandboxes(path: Path) -> None:
+    """Remove what sandboxes had, although some of their processes may not be quite dead yet.
+
+    The lock of a runtime that is killed is free before the kernel has ended all below it, and
+    until then they write files.
+    """
+    deadline = time.monotonic() + _CLEAR_SECONDS
     for name in (_SANDBOXES, _PACKAGES):
-        remove_tree(path / name)
+        while not _removed(path / name, last_try=time.monotonic() > deadline):
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _removed(path: Path, *, last_try: bool) -> bool:
+    try:
+        remove_tree(path)
+    except OSError:
+        if last_try:
+            raise
+        return False
+    return True

@@ -5,9 +5,11 @@ Every answer, whatever went wrong, is an envelope of the protocol with a fresh r
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +21,13 @@ from agentbay._wire.actions import ToolPayload
 from agentbay._wire.codec import lenient_converter
 from agentbay._wire.envelope import Code, service_error, write_reply
 from agentbay._wire.request import REQUESTS, MissingParameterError, Request
-from agentbay.errors import NotFoundError, ProtocolError, ServiceError
+from agentbay.errors import NotFoundError, ProtocolError, RateLimitError, ServiceError
 from agentbay.local.answers import error_answer, json_answer
 from agentbay.local.auth import check_api_key, check_origin, check_token, is_token
 from agentbay.local.channel.hub import TOKEN_HEADER, ChannelHub
 from agentbay.local.contexts.http import serve_signed
 from agentbay.local.contexts.signing import ROUTE
+from agentbay.local.faults import DISK_BYTES
 from agentbay.local.handlers.registry import Call, Services, handled_actions, handler_of
 from agentbay.local.ids import new_request_id
 from agentbay.local.notices import Once
@@ -33,9 +36,12 @@ from agentbay.local.relay import admit
 from agentbay.local.sessions import refuse_stopping
 from agentbay.local.tasks import InFlight
 from agentbay.local.tools.call import call_tool
+from agentbay.local.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from aiohttp.typedefs import Middleware
 
     from agentbay.local.session import Session
 
@@ -47,6 +53,7 @@ __all__ = ("MAX_BODY_BYTES", "Gateway")
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+_LARGE_BODY_BYTES = 256 * 1024
 # Of every action, so no request class lists them.
 _COMMON_PARAMETERS = frozenset(
     {"Action", "Authorization", "Format", "SignatureNonce", "Timestamp", "Version"}
@@ -63,13 +70,14 @@ class Gateway:
         self._api_key = api_key
         self._max_body_bytes = max_body_bytes
         self._unknown_names = Once()
+        self._decoding = Turns(at_once=1, waiting=sys.maxsize)
         self._draining = False
         self.in_flight = InFlight()
         self.channels = ChannelHub()
 
-    def application(self) -> web.Application:
-        """Return the application that serves the routes."""
-        application = web.Application(client_max_size=self._max_body_bytes)
+    def application(self, middlewares: Sequence[Middleware] = ()) -> web.Application:
+        """Return the application that serves the routes, with *middlewares* around them."""
+        application = web.Application(client_max_size=self._max_body_bytes, middlewares=middlewares)
         application.router.add_post("/", self._answering(self._handle_action))
         application.router.add_post(
             "/link/{session_id}/callTool", self._answering(self._handle_link)
@@ -124,14 +132,16 @@ class Gateway:
             refuse_stopping()
 
     async def _handle_action(self, request: web.Request, request_id: str) -> web.StreamResponse:
-        parameters = merged_parameters(request.rel_url.raw_query_string, await self._body(request))
+        body = await self._body(request)
+        async with self._turn_to_decode(body):
+            parameters = merged_parameters(request.rel_url.raw_query_string, body)
         check_api_key(parameters, self._api_key)
         kind = _action(parameters)
         self._note_unknown(kind, parameters)
         handler = handler_of(kind)
         if handler is None:
             raise _unknown_action(kind.action())
-        call = Call(self._services)
+        call = Call(self._services, DISK_BYTES.get())
         try:
             reply = await handler(call, _decode(kind, parameters))
             reply = evolve(reply, request_id=request_id)
@@ -147,7 +157,9 @@ class Gateway:
 
     async def _handle_link(self, request: web.Request, request_id: str) -> web.StreamResponse:
         """Call a tool on the direct route, where the session's token is the key."""
-        body = _object(await self._body(request))
+        text = await self._body(request)
+        async with self._turn_to_decode(text):
+            body = _object(text)
         session = self._services.sessions.get(request.match_info["session_id"])
         check_token((request.headers.get("X-Access-Token"), body.get("token")), session.token)
         name, server = (_link_text(body, key) for key in ("tool", "server"))
@@ -158,6 +170,8 @@ class Gateway:
         arguments = _link_arguments(body)
         try:
             payload = await call_tool(session, name, server, arguments)
+        except RateLimitError:
+            raise
         except ServiceError as exc:
             # Of an HTTP error on this route clients show the status only.
             payload = ToolPayload.of_text(exc.detail, is_error=True)
@@ -225,6 +239,19 @@ class Gateway:
             raise service_error(
                 Code.INVALID_BODY, f"The body cannot be read: {exc}", http_status=400
             ) from exc
+
+    @contextlib.asynccontextmanager
+    async def _turn_to_decode(self, body: bytes) -> AsyncIterator[None]:
+        """Let at most one large body be decoded in a round of the event loop.
+
+        A client that sends many at once would else hold up the calls of all others for seconds.
+        """
+        if len(body) < _LARGE_BODY_BYTES:
+            yield
+            return
+        async with self._decoding.turn():
+            yield
+            await asyncio.sleep(0)
 
     def _note_unknown(self, kind: type[Request[Any]], parameters: dict[str, str]) -> None:
         """Tell once about each parameter that has no effect: it may be a typing error."""

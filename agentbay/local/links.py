@@ -25,7 +25,11 @@ from agentbay.local.states import ENDED
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Sequence
 
+    from aiohttp.typedefs import Middleware
+
+    from agentbay.local.faults import Injector
     from agentbay.local.tls import Authority
 
 __all__ = ("Links", "PortLink")
@@ -61,8 +65,9 @@ class PortLink:
 class Links:
     """The links of a runtime, made when they are first asked for."""
 
-    def __init__(self, authority: Authority | None) -> None:
+    def __init__(self, authority: Authority | None, injector: Injector | None = None) -> None:
         self._authority = authority
+        self._injector = injector
         self._links: dict[tuple[str, int], PortLink] = {}
         self._making = asyncio.Lock()
         self._closed = False
@@ -102,7 +107,9 @@ class Links:
             raise
         token = new_token()
         relay = Relay(session, port, token)
-        link = PortLink(session, port, token, f"{host}:{number}", listener, relay, _runner(relay))
+        injected = [] if self._injector is None else [self._injector.middleware(session.id)]
+        runner = _runner(relay, injected)
+        link = PortLink(session, port, token, f"{host}:{number}", listener, relay, runner)
         try:
             await link.runner.setup()
             await web.SockSite(link.runner, listener, ssl_context=tls, backlog=_BACKLOG).start()
@@ -135,8 +142,8 @@ class Links:
             link.listener.close()
 
 
-def _runner(relay: Relay) -> web.AppRunner:
-    application = web.Application()
+def _runner(relay: Relay, middlewares: Sequence[Middleware]) -> web.AppRunner:
+    application = web.Application(middlewares=middlewares)
     application.router.add_route("*", "/{path:.*}", relay.handle)
     return web.AppRunner(
         application,

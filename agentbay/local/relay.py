@@ -22,6 +22,7 @@ from aiohttp import (
 
 from agentbay._wire.envelope import Code, service_error
 from agentbay.errors import ServiceError
+from agentbay.local.admission import throttled
 from agentbay.local.answers import error_answer
 from agentbay.local.auth import check_origin, is_token
 from agentbay.local.ids import new_request_id
@@ -29,6 +30,7 @@ from agentbay.local.port_connector import PortConnector
 from agentbay.local.sandbox.base import SandboxError, WorkerError
 from agentbay.local.socket_relay import CLOSE_SECONDS, join_sockets
 from agentbay.local.states import ENDED, State
+from agentbay.local.tasks import InFlight
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -41,6 +43,8 @@ __all__ = ("Relay", "admit")
 
 logger = logging.getLogger(__name__)
 
+MAX_REQUESTS = 512
+"""Of one link at once, open WebSockets included."""
 _COOKIE = "agentbay_link"
 _TOKEN_HEADER = "X-Access-Token"  # noqa: S105 - the name of a header
 _STALL_SECONDS = 120.0
@@ -48,6 +52,7 @@ _HEARTBEAT_SECONDS = 60.0
 _BUFFER_BYTES = 256 * 1024
 _MESSAGE_BYTES = 64 * 1024 * 1024
 _RETRY_SECONDS = 5
+_BUSY_SECONDS = 1.0
 # Of one connection, not of the message; RFC 9110, section 7.6.1.
 _HOP_BY_HOP = frozenset(
     {
@@ -127,6 +132,7 @@ class Relay:
             skip_auto_headers=_NOT_ADDED,
             read_bufsize=_BUFFER_BYTES,
         )
+        self._in_flight = InFlight()
 
     async def close(self) -> None:
         """Close the connections into the session."""
@@ -140,17 +146,22 @@ class Relay:
             headers = request.headers
             check_origin(headers.getall("Host", []), headers.getall("Origin", []))
             admit(self._session, has_token=any(map(self._is_token, _given_tokens(request))))
-            with self._session.in_use():  # whoever is shown something still needs the session
+            if len(self._in_flight) >= MAX_REQUESTS:
+                raise throttled(
+                    f"The link has {MAX_REQUESTS} requests in progress already", _BUSY_SECONDS
+                )
+            # Whoever is shown something still needs the session.
+            with self._in_flight, self._session.in_use():
                 if _is_websocket(request):
                     return await self._relay_socket(request)
                 return await self._relay_request(request)
         except ServiceError as exc:
-            return self._answer(exc, request_id)
+            return error_answer(exc, request_id)
         except WorkerError as exc:
-            return self._answer(self._unreachable(exc), request_id)
+            return error_answer(self._unreachable(exc), request_id)
         except (ClientError, SandboxError) as exc:
             logger.debug("Link request %s failed: %s", request_id, type(exc).__name__)
-            return self._answer(self._broken(), request_id)
+            return error_answer(self._broken(), request_id)
 
     def _is_token(self, value: str) -> bool:
         return is_token(value, self._token) or is_token(value, self._session.token)
@@ -267,12 +278,6 @@ class Relay:
                 samesite="Lax",
                 secure=request.scheme == "https",
             )
-
-    def _answer(self, error: ServiceError, request_id: str) -> web.Response:
-        answer = error_answer(error, request_id)
-        if error.retry_after is not None:
-            answer.headers["Retry-After"] = f"{error.retry_after:g}"
-        return answer
 
     def _unreachable(self, exc: WorkerError) -> ServiceError:
         problem = "nothing listens on" if exc.code == "refused" else "no connection to"

@@ -19,6 +19,7 @@ from agentbay.local.auth import is_loopback
 from agentbay.local.contexts.service import Contexts
 from agentbay.local.data_dir import DataDir
 from agentbay.local.failures import LocalRuntimeError
+from agentbay.local.faults import kill_sandbox
 from agentbay.local.gateway import MAX_BODY_BYTES, Gateway
 from agentbay.local.handlers.registry import Services
 from agentbay.local.ids import new_api_key
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from agentbay.local.faults import Faults, Kill
     from agentbay.local.sandbox.base import Isolation
 
 __all__ = ("IsolationName", "LocalRuntime", "NetworkName")
@@ -67,9 +69,12 @@ class LocalRuntime:
         network: What sessions can reach.
         warm: Number of sandboxes that are kept ready, so that `CreateMcpSession` hands one over.
         tls: Speak HTTPS, with a certificate made for this run; see `ca_file`.
+        max_sessions: Number of sessions at once, above which `CreateMcpSession` is refused; by
+            default what the memory of this machine and the open files of this process allow.
         limits: Resources of each session.
         max_body_bytes: Size above which requests are refused.
         clock: Tells the time, for what is kept in contexts for some days only.
+        faults: What is to go wrong; see :class:`agentbay.testing.FaultPlan`.
     """
 
     def __init__(
@@ -82,10 +87,12 @@ class LocalRuntime:
         isolation: IsolationName = "bubblewrap",
         network: NetworkName = "nat",
         warm: int = 0,
+        max_sessions: int | None = None,
         tls: bool = False,
         limits: Limits | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
         clock: Callable[[], float] = time.time,
+        faults: Faults | None = None,
     ) -> None:
         if not is_loopback(host):
             raise LocalRuntimeError(
@@ -100,6 +107,8 @@ class LocalRuntime:
             )
         if warm < 0:
             raise LocalRuntimeError("warm must not be negative")
+        if max_sessions is not None and max_sessions < 1:
+            raise LocalRuntimeError("max_sessions must be at least 1")
         self._host = host
         self._port = port
         self.api_key = api_key or new_api_key()
@@ -107,10 +116,12 @@ class LocalRuntime:
         self._isolation = _ISOLATIONS[isolation]()
         self._network = Network(network)
         self._warm = warm
+        self._max_sessions = max_sessions
         self._tls = tls
         self._limits = limits or Limits()
         self._max_body_bytes = max_body_bytes
         self._clock = clock
+        self._faults = faults
         self._running: _Running | None = None
         self._stopping: asyncio.Task[None] | None = None
 
@@ -160,6 +171,7 @@ class LocalRuntime:
 
         Raises:
             LocalRuntimeError: The directory or the port is in use, or something is missing.
+            ConfigurationError: Some of the faults cannot be injected here.
             SandboxError: Sandboxes cannot be made on this machine.
         """
         if self._running is not None:
@@ -194,15 +206,19 @@ class LocalRuntime:
             network=self._network,
             limits=self._limits,
             warm=self._warm,
+            max_sessions=self._max_sessions,
         )
-        links = Links(authority)
+        injector = None
+        if self._faults is not None:
+            injector = self._faults.for_runtime(_killer(sessions))
+        links = Links(authority, injector)
         gateway = Gateway(
             Services(sessions, store, contexts, links, endpoint),
             self.api_key,
             max_body_bytes=self._max_body_bytes,
         )
         runner = web.AppRunner(
-            gateway.application(),
+            gateway.application([injector.middleware()] if injector else ()),
             access_log=None,
             handler_cancellation=True,  # a tool call ends with the connection of its caller
             shutdown_timeout=_CLOSE_SECONDS,
@@ -213,6 +229,8 @@ class LocalRuntime:
         stack.push_async_callback(sessions.close)
         await sessions.open()
         stack.push_async_callback(links.close)
+        if injector:
+            stack.callback(injector.close)
         running = _Running(endpoint, data, contexts, sessions, links, gateway, runner, listener)
         stack.push_async_callback(running.drain)
         await web.SockSite(runner, listener, ssl_context=tls, backlog=_BACKLOG).start()
@@ -284,6 +302,13 @@ class _Running:
         finally:
             for wait in waits:
                 wait.cancel()
+
+
+def _killer(sessions: SessionTable) -> Kill:
+    async def kill(session_id: str) -> None:
+        await kill_sandbox(sessions.get(session_id).sandbox)
+
+    return kill
 
 
 def _listen(host: str, port: int) -> socket.socket:

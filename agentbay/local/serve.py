@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from agentbay.local.faults import Faults
 from agentbay.local.runtime import IsolationName, LocalRuntime, NetworkName
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class ServeOptions:
     Attributes:
         api_key: The key; when it is not given ``AGENTBAY_API_KEY`` counts, then a random one.
         log_level: What is logged to standard error.
+        faults: What is to go wrong.
     """
 
     host: str = "127.0.0.1"
@@ -43,8 +46,10 @@ class ServeOptions:
     isolation: IsolationName = "bubblewrap"
     network: NetworkName = "nat"
     warm: int = 0
+    max_sessions: int | None = None
     tls: bool = False
     log_level: int = logging.INFO
+    faults: Faults | None = None
 
 
 async def serve(options: ServeOptions) -> int:
@@ -56,6 +61,7 @@ async def serve(options: ServeOptions) -> int:
     Raises:
         AgentBayError: The runtime cannot be started.
     """
+    _allow_open_files()
     with _logging_to_stderr(options.log_level):
         runtime = LocalRuntime(
             host=options.host,
@@ -65,7 +71,9 @@ async def serve(options: ServeOptions) -> int:
             isolation=options.isolation,
             network=options.network,
             warm=options.warm,
+            max_sessions=options.max_sessions,
             tls=options.tls,
+            faults=options.faults,
         )
         stop = asyncio.Event()
         with _on_signals(stop, runtime):
@@ -74,6 +82,15 @@ async def serve(options: ServeOptions) -> int:
                     _announce(runtime)
                 await stop.wait()
     return 0
+
+
+def _allow_open_files() -> None:
+    """Allow this process the open files that it may allow itself: each session needs some.
+
+    The soft limit is low for programs that use ``select``; this one is none.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _announce(runtime: LocalRuntime) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from agentbay._wire.envelope import Code, service_error
+from agentbay.local.admission import throttled
 from agentbay.local.contexts.attached import AttachedContexts
 from agentbay.local.ids import new_id, new_token
 from agentbay.local.images import Image
@@ -19,13 +20,22 @@ from agentbay.local.sandbox.base import Sandbox
 from agentbay.local.states import PAUSED_STATES, EndReason, State
 from agentbay.local.store import SessionRecord
 from agentbay.local.tools.registry import Workplace
+from agentbay.local.turns import QueueFullError, Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from agentbay.errors import ServiceError
 
 __all__ = ("Lifetime", "NewSession", "Session")
+
+# A call takes a thread of the worker and some processes: 128 at once would leave pipelines none of
+# the 512 that a sandbox may have. So many more wait that a client which sends hundreds at once is
+# served, while no session fills the runtime.
+_CALLS_AT_ONCE = 64
+_CALLS_WAITING = 448
+# Of the arguments of all these calls, which are held until each is answered.
+_MOST_CHARACTERS = 512 * 1024 * 1024
 
 
 @frozen(kw_only=True)
@@ -43,11 +53,16 @@ class Lifetime:
 
 @frozen(kw_only=True)
 class NewSession:
-    """What the caller asked for."""
+    """What the caller asked for.
+
+    Attributes:
+        disk_bytes: How much it can write, if that is other than usual.
+    """
 
     image: Image
     labels: Mapping[str, str] = field(factory=dict)
     lifetime: Lifetime = field(factory=Lifetime)
+    disk_bytes: int | None = None
 
 
 @define(eq=False, kw_only=True)
@@ -69,10 +84,12 @@ class Session:
     changing: asyncio.Task[None] | None = field(default=None, repr=False)
     """The latest change between running and paused."""
     ended: asyncio.Event = field(factory=asyncio.Event, repr=False)
+    _turns: Turns = field(factory=lambda: Turns(_CALLS_AT_ONCE, _CALLS_WAITING), repr=False)
     _born: float = field(factory=time.monotonic)
     _last_used: float = field(factory=time.monotonic)
     _paused_at: float | None = None
     _calls: int = 0
+    _held: int = 0
 
     @property
     def id(self) -> str:
@@ -93,20 +110,60 @@ class Session:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[Workplace]:
-        """Hold the session as used for the time of one tool call.
+        """Hold the session as used, so that its idle clock stands still.
 
         Raises:
             ServiceError: Its state does not allow that.
         """
-        if self.state is not State.RUNNING:
-            advice = "; resume it first" if self.state in PAUSED_STATES else ""
-            raise self.wrong_state(f"tools need a RUNNING session{advice}")
+        self._require_running()
         self._calls += 1
         try:
             yield Workplace(self.sandbox, self.sandbox.spec.limits, self.kernels)
         finally:
             self._calls -= 1
             self.touch()
+
+    @contextlib.asynccontextmanager
+    async def tool_call(self, characters: int = 0) -> AsyncIterator[Workplace]:
+        """Wait until it is the turn of one more tool call, and hold the session for that.
+
+        Args:
+            characters: How long its arguments are.
+
+        Raises:
+            ServiceError: Its state does not allow that, or too many calls wait already.
+        """
+        with self.in_use() as place, self._holding(characters):
+            try:
+                async with self._turns.turn():
+                    self._require_running()  # it may have been paused meanwhile
+                    yield place
+            except QueueFullError as exc:
+                raise throttled(
+                    f"Session {self.id} has {self._turns.busy} tool calls in progress and "
+                    f"{self._turns.waiting} waiting, which is the limit. Try again in "
+                    f"{exc.retry_after:.0f} s, or use more sessions",
+                    exc.retry_after,
+                ) from exc
+
+    @contextlib.contextmanager
+    def _holding(self, characters: int) -> Iterator[None]:
+        if self._held and self._held + characters > _MOST_CHARACTERS:
+            raise throttled(
+                f"The arguments of the tool calls of session {self.id} are {self._held} characters "
+                f"long already, {_MOST_CHARACTERS} is the limit. Try again in a moment",
+                self._turns.retry_after,
+            )
+        self._held += characters
+        try:
+            yield
+        finally:
+            self._held -= characters
+
+    def _require_running(self) -> None:
+        if self.state is not State.RUNNING:
+            advice = "; resume it first" if self.state in PAUSED_STATES else ""
+            raise self.wrong_state(f"tools need a RUNNING session{advice}")
 
     def wrong_state(self, problem: str) -> ServiceError:
         """Return the service's error for what cannot be done in the present state."""

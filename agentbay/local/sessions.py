@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import time
 from typing import TYPE_CHECKING, NoReturn
 
+from attrs import evolve
+
 from agentbay._wire.envelope import SESSION_NOT_FOUND, Code, service_error
+from agentbay.local.admission import Admission
 from agentbay.local.contexts.attached import RELEASE_SECONDS, AttachedContexts
 from agentbay.local.ids import new_id
 from agentbay.local.images import DEFAULT_IMAGE
@@ -34,8 +36,6 @@ __all__ = ("SessionTable", "session_not_found")
 
 logger = logging.getLogger(__name__)
 
-# More at once would only make each start slower, until the last ones are given up.
-_STARTS_AT_ONCE = 4 * (os.cpu_count() or 1)
 _END_SECONDS = 30.0
 _NOTHING_TO_STORE = frozenset({EndReason.UNDELIVERED, EndReason.SANDBOX_DIED})
 
@@ -63,6 +63,7 @@ class SessionTable:
         network: Network,
         limits: Limits,
         warm: int = 0,
+        max_sessions: int | None = None,
     ) -> None:
         self._store = store
         self._contexts = contexts
@@ -73,9 +74,9 @@ class SessionTable:
         self._limits = limits
         self._live: dict[str, Session] = {}
         self._tasks = BackgroundTasks()
-        self._starts = asyncio.Semaphore(_STARTS_AT_ONCE)
+        self._admission = Admission(max_sessions)
         self._creating = InFlight()
-        self._pool = WarmPool(warm, self._start_sandbox, self._tasks)
+        self._pool = WarmPool(warm, self._start_warm, self._tasks)
         self._reaper: asyncio.Task[None] | None = None
         self._deadlines_changed = asyncio.Event()
         self._closing = False
@@ -113,19 +114,21 @@ class SessionTable:
         """Return a new session, ready to be used; cancelled, it leaves none.
 
         Raises:
-            ServiceError: The runtime is stopping, or the sandbox could not be started.
+            ServiceError: The runtime is stopping, is at one of its limits, or the sandbox could
+                not be started.
         """
         with self._creating:
-            sandbox = await self._take_sandbox(new)
-            session = Session(
-                image=new.image,
-                labels=new.labels,
-                lifetime=new.lifetime,
-                sandbox=sandbox,
-                contexts=AttachedContexts(self._contexts, sandbox),
-                kernels=Kernels(sandbox, self._packages),
-            )
-            self._live[session.id] = session
+            with self._admission.admitted(self._live.values()):
+                sandbox = await self._take_sandbox(new)
+                session = Session(
+                    image=new.image,
+                    labels=new.labels,
+                    lifetime=new.lifetime,
+                    sandbox=sandbox,
+                    contexts=AttachedContexts(self._contexts, sandbox),
+                    kernels=Kernels(sandbox, self._packages),
+                )
+                self._live[session.id] = session
             self._tasks.spawn(self._watch(session), f"watch {session.id}")
             try:
                 await self._store.add(session.record())
@@ -138,11 +141,13 @@ class SessionTable:
 
     async def _take_sandbox(self, new: NewSession) -> Sandbox:
         self._refuse_when_closing()
-        warm = self._pool.take() if new.image.profile.name == DEFAULT_IMAGE else None
+        usual = new.image.profile.name == DEFAULT_IMAGE and new.disk_bytes is None
+        warm = self._pool.take() if usual else None
         if warm is not None:
             return warm
         try:
-            sandbox = await self._start_sandbox()
+            async with self._admission.start():
+                sandbox = await self._start_sandbox(new.disk_bytes)
         except SandboxError as exc:
             logger.warning("A session could not be started: %s", exc)
             raise service_error(
@@ -153,18 +158,21 @@ class SessionTable:
             self._refuse_when_closing()
         return sandbox
 
-    async def _start_sandbox(self) -> Sandbox:
+    async def _start_warm(self) -> Sandbox:
+        async with self._admission.start_in_spare_time():
+            return await self._start_sandbox()
+
+    async def _start_sandbox(self, disk_bytes: int | None = None) -> Sandbox:
+        self._refuse_when_closing()
         session_id = new_id("s")
         spec = SandboxSpec(
             id=session_id,
             root=self._sandboxes / session_id,
             network=self._network,
-            limits=self._limits,
+            limits=evolve(self._limits, disk_bytes=disk_bytes) if disk_bytes else self._limits,
             packages=self._packages.directory,
         )
-        async with self._starts:
-            self._refuse_when_closing()
-            return await self._isolation.start(spec)
+        return await self._isolation.start(spec)
 
     def _refuse_when_closing(self) -> None:
         if self._closing:

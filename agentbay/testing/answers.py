@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from agentbay.testing.recording import Recorded
+    from agentbay.testing.recorded import Recorded
 
 __all__ = ("Answer", "Data", "Frames", "Raw", "Refusal", "Text")
 
@@ -31,11 +31,16 @@ class Data:
 
 @frozen
 class Refusal:
-    """A reply that says no; with status 200 inside the envelope, else as an HTTP error."""
+    """A reply that says no; with status 200 inside the envelope, else as an HTTP error.
+
+    Attributes:
+        retry_after: Seconds after which to ask again, sent as ``Retry-After``.
+    """
 
     code: str
     message: str = ""
     status: int = 400
+    retry_after: int | None = None
 
 
 @frozen

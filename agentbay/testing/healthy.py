@@ -1,29 +1,40 @@
-"""The answers of a service at which nothing goes wrong, and nothing is done either."""
+"""The answers of a service at which nothing goes wrong, and nothing runs in the sessions either."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from agentbay._wire.codec import lenient_converter
-from agentbay._wire.envelope import SESSION_NOT_FOUND, Code
-from agentbay._wire.request import REQUESTS
+from agentbay._wire.actions import (
+    CreateMcpSession,
+    DeleteSessionAsync,
+    GetLabel,
+    GetSession,
+    GetSessionDetail,
+    ListMcpTools,
+    ListSession,
+    PauseSessionAsync,
+    ReleaseMcpSession,
+    ResumeSessionAsync,
+    SetLabel,
+)
+from agentbay._wire.codec import JsonText, dump_json, lenient_converter
+from agentbay._wire.envelope import Code, service_error
+from agentbay._wire.request import REQUESTS, MissingParameterError
 from agentbay._wire.tools import TOOLS, ShellAnswer
+from agentbay.errors import ConflictError, ProtocolError, ServiceError
+from agentbay.models.session import SessionStatus
 from agentbay.testing.answers import Answer, Data, Refusal, Text
+from agentbay.testing.recorded import Recorded, Route
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agentbay.testing.recording import Recorded
+    from agentbay._wire.request import Request
+    from agentbay.testing.sessions import ServedSession, SessionTable
 
 __all__ = ("HealthyService",)
 
-_STATE_AFTER = {
-    "DeleteSessionAsync": "DELETED",
-    "PauseSessionAsync": "PAUSED",
-    "ReleaseMcpSession": "DELETED",
-    "ResumeSessionAsync": "RUNNING",
-}
 _FILE_URL = {"Url": "https://files.example/object", "ExpireTime": 1_900_000_000}
 _DATA: Mapping[str, Any] = {
     "CreateNetwork": {"NetworkId": "net-1", "NetworkToken": "network-token-1"},
@@ -34,7 +45,6 @@ _DATA: Mapping[str, Any] = {
     "GetContextFileDownloadUrl": _FILE_URL,
     "GetContextFileUploadUrl": _FILE_URL,
     "GetContextInfo": {"ContextStatus": "[]"},
-    "GetLabel": {"Labels": "{}"},
     "GetLink": {"Url": "https://link.example/port"},
     "GetMcpResource": {"SessionId": "s-1", "ResourceUrl": "https://view.example/s-1"},
     "InitBrowser": {"Port": 9222},
@@ -43,58 +53,129 @@ _TEXTS: Mapping[str, str] = {"get_env": "{}", "set_env": "{}", "shell": ShellAns
 
 
 class HealthyService:
-    """Knows the sessions that were asked for and the state they would be in.
+    """Keeps sessions, and answers what else is asked with the least that makes sense.
 
     Args:
         tools: The tools that sessions announce, by name, each with its server.
+        table: Where the sessions are kept.
 
     Attributes:
         facts: What is told of every session; ``{id}`` stands for its id.
     """
 
-    def __init__(self, tools: Mapping[str, str] | None) -> None:
+    def __init__(self, tools: Mapping[str, str] | None, table: SessionTable) -> None:
         if tools is None:
             tools = {name: kind.server for name, kind in sorted(TOOLS.items())}
-        self._tools = [{"name": name, "server": server} for name, server in tools.items()]
-        self._states: dict[str, str] = {}
-        self._created = 0
+        self._table = table
+        self._tools = json.dumps(
+            [{"name": name, "server": server} for name, server in tools.items()]
+        )
         self.facts: dict[str, Any] = {
             "AppInstanceId": "ai-1",
             "ResourceId": "p-1",
             "ResourceUrl": "https://view.example/{id}",
-            "ToolList": json.dumps(self._tools),
         }
 
     def answer(self, request: Recorded) -> Answer:
-        """Return the least that makes sense as an answer to *request*."""
-        if request.tool:
-            return Text(_TEXTS.get(request.name, "ok"))
-        if request.name not in REQUESTS:
-            return Refusal(Code.ACTION_NOT_FOUND, f"There is no action {request.name}", 404)
-        if request.name == "CreateMcpSession":
-            self._created += 1
-            return Data(self._session(f"s-{self._created}"))
-        if request.name == "ListMcpTools":
-            return Data(json.dumps(self._tools))
-        if request.name in ("GetSession", "GetSessionDetail"):
-            return self._look_up(request)
-        if request.name in _STATE_AFTER:
-            self._states[request.session_id] = _STATE_AFTER[request.name]
+        """Return the answer to *request*, once what it asks for is done."""
+        try:
+            return self._call(request) if request.tool else self._act(request)
+        except ServiceError as exc:
+            return _refusal(exc)
+
+    def follow(self, request: Recorded, answer: Answer) -> Answer:
+        """Return a script's *answer*; a session that it says was created is kept from now on."""
+        if request.name != "CreateMcpSession" or not isinstance(answer, Data):
+            return answer
+        session_id = answer.data.get("SessionId") if isinstance(answer.data, dict) else None
+        try:
+            asked = _decoded(request)
+            if session_id and isinstance(asked, CreateMcpSession):
+                self._table.create(asked, session_id)
+        except ServiceError as exc:
+            return _refusal(exc)
+        return answer
+
+    def _call(self, request: Recorded) -> Answer:
+        # Through a VPC tools are called without saying whose they are.
+        if request.route is not Route.VPC:
+            try:
+                self._table.usable(request.session_id).calls += 1
+            except ConflictError as exc:
+                if request.route is Route.LINK:
+                    return Text(exc.detail, is_error=True)
+                raise
+        return Text(_TEXTS.get(request.name, "ok"))
+
+    def _act(self, request: Recorded) -> Answer:
+        asked = _decoded(request)
+        match asked:
+            case CreateMcpSession():
+                return Data(self._told(self._table.create(asked)))
+            case ListSession():
+                return self._list(asked)
+            case ListMcpTools():
+                return Data(self._tools)
+        session_id = getattr(asked, "session_id", None)
+        if session_id is not None:
+            return self._act_on(self._table.get(session_id), asked)
         return Data(_data(request.name))
 
-    def _look_up(self, request: Recorded) -> Answer:
-        state = self._states.get(request.session_id, "RUNNING")
-        if state == "DELETED":
-            return Refusal(Code.SESSION_NOT_FOUND, SESSION_NOT_FOUND, 404)
-        known = self._session(request.session_id) if request.name == "GetSession" else {}
-        return Data({**known, "Status": state})
+    def _act_on(self, session: ServedSession, asked: Request[Any]) -> Answer:
+        match asked:
+            case GetSession():
+                return Data({**self._told(session), "Status": session.state.value})
+            case GetSessionDetail():
+                return Data({"Status": session.state.value, "ImageId": session.image_id})
+            case GetLabel():
+                return Data({"Labels": dump_json(session.labels, JsonText.ASCII)})
+            case SetLabel():
+                self._table.set_labels(session.id, asked.labels)
+            case PauseSessionAsync():
+                session.state = SessionStatus.PAUSED
+            case ResumeSessionAsync():
+                session.state = SessionStatus.RUNNING
+            case DeleteSessionAsync() | ReleaseMcpSession():
+                self._table.delete(session.id)
+        return Data(_data(asked.action()))
 
-    def _session(self, session_id: str) -> dict[str, Any]:
+    def _list(self, request: ListSession) -> Answer:
+        page = self._table.page(request)
+        envelope = {
+            "NextToken": page.next_token,
+            "MaxResults": page.max_results,
+            "TotalCount": page.total_count,
+        }
+        return Data(lenient_converter.unstructure(page.data), envelope)
+
+    def _told(self, session: ServedSession) -> dict[str, Any]:
         told = {
-            name: value.replace("{id}", session_id) if isinstance(value, str) else value
+            name: value.replace("{id}", session.id) if isinstance(value, str) else value
             for name, value in self.facts.items()
         }
-        return {**told, "Success": True, "SessionId": session_id}
+        return {**told, "ToolList": self._tools, "Success": True, "SessionId": session.id}
+
+
+def _refusal(error: ServiceError) -> Refusal:
+    return Refusal(error.code, error.detail, error.http_status or 400)
+
+
+def _decoded(request: Recorded) -> Request[Any]:
+    """Return *request* as its class.
+
+    Raises:
+        ServiceError: there is no such action, a parameter is missing, or has the wrong form.
+    """
+    if request.name not in REQUESTS:
+        raise service_error(
+            Code.ACTION_NOT_FOUND, f"There is no action {request.name}", http_status=404
+        )
+    try:
+        return REQUESTS[request.name].decode(request.arguments)
+    except MissingParameterError as exc:
+        raise service_error(Code.MISSING_PARAMETER, str(exc), http_status=400) from exc
+    except ProtocolError as exc:
+        raise service_error(Code.INVALID_PARAMETER, str(exc), http_status=400) from exc
 
 
 def _data(action: str) -> Any:

@@ -1,89 +1,50 @@
 """A server that speaks the protocol, remembers what it was asked, and answers by script.
 
-It has no sessions and runs nothing: it shows what a client puts on the wire, and how a client
-takes any answer, those included that a healthy service never gives. For programs that need a
-service that works there is :mod:`agentbay.local`.
+It keeps sessions and runs nothing in them: it shows what a client puts on the wire, how a client
+takes any answer, those included that a healthy service never gives, and what it does with
+thousands of sessions. For programs that need a service that works there is :mod:`agentbay.local`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import uuid
+from collections import Counter
 from collections.abc import Mapping
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from aiohttp import WSCloseCode, web
-from attrs import define, field, frozen
+from attrs import define
 
-from agentbay._wire.actions import ToolPayload
 from agentbay._wire.channel import SDK, Frame
-from agentbay._wire.codec import lenient_converter
-from agentbay._wire.envelope import Code, service_error, write_error
+from agentbay._wire.envelope import SESSION_NOT_FOUND, Code
 from agentbay.errors import ProtocolError
-from agentbay.testing.answers import (
-    Answer,
-    Data,
-    Frames,
-    Raw,
-    Refusal,
-    Text,
-)
+from agentbay.testing.answers import Answer, Frames, Raw, Refusal, Text
+from agentbay.testing.capacity import Capacity, TokenBucket
+from agentbay.testing.faults.injector import PlanInjector
 from agentbay.testing.healthy import HealthyService
+from agentbay.testing.recorded import Recorded, Route
+from agentbay.testing.replies import payload, refused, reply, sent_as_is
+from agentbay.testing.sessions import ServedSession, SessionTable
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
 
-__all__ = ("Recorded", "RecordingServer", "Route")
+    from agentbay.testing.faults import FaultPlan
+
+__all__ = ("RecordingServer",)
 
 MASK = "****"
 MAX_BODY_BYTES = 64 * 1024 * 1024
+# A thousand sessions are begun at once, each on a connection of its own.
+BACKLOG = 2048
 # They are in every request and say nothing about the call.
 _COMMON = frozenset({"Action", "Format", "SignatureNonce", "Timestamp", "Version"})
-
-
-class Route(Enum):
-    """The way that a request took."""
-
-    API = "api"
-    LINK = "link"
-    """Straight to the session."""
-    VPC = "vpc"
-    """Straight to the session, from inside its network."""
-    CHANNEL = "channel"
-    """A frame on the session's WebSocket."""
-
-
-@frozen(kw_only=True)
-class Recorded:
-    """One request; the API key and the session's token are masked.
-
-    Attributes:
-        name: The action; for calls of a tool, on whichever route, the tool; on the channel the
-            method, empty if the frame names none.
-        tool: Whether a tool was called.
-        arguments: Of a tool or method its arguments, as JSON; of an action its parameters, as
-            the texts that travel.
-        server: The server that a tool was expected on, or that a frame was for.
-        parameters: All parameters, ``Authorization`` included, as the texts that travel.
-        query: Names of the parameters that travelled in the query string.
-        data: On the channel: the frame's ``data``.
-        id: On the channel: the exchange that the frame belongs to.
-    """
-
-    route: Route
-    name: str
-    tool: bool = False
-    arguments: dict[str, Any] = field(factory=dict)
-    server: str = ""
-    session_id: str = ""
-    parameters: dict[str, str] = field(factory=dict, repr=False)
-    query: frozenset[str] = frozenset()
-    data: dict[str, Any] = field(factory=dict, repr=False)
-    id: str = ""
 
 
 @define(eq=False)
@@ -115,6 +76,15 @@ class RecordingServer:
         channel: Whether sessions announce a WebSocket.
         tools: Tools that the sessions announce, by name, each with its server; all that this
             package knows by default.
+        capacity: What the server can take; anything by default. It holds for scripted answers,
+            too.
+        faults: What goes wrong with requests, scripted or not.
+        record: Whether requests are remembered. Without that the server's memory does not grow.
+
+    Attributes:
+        requests: The requests that are remembered, oldest first.
+        counts: How many requests there were, by name, also when they are not remembered.
+        throttled: How many were refused for coming too fast.
     """
 
     api_key = "akm-recorded"
@@ -126,8 +96,20 @@ class RecordingServer:
         route: Route = Route.API,
         channel: bool = False,
         tools: Mapping[str, str] | None = None,
+        capacity: Capacity | None = None,
+        faults: FaultPlan | None = None,
+        record: bool = True,
     ) -> None:
-        self._healthy = HealthyService(tools)
+        self._capacity = capacity or Capacity()
+        rate = self._capacity.rate
+        self._bucket = TokenBucket(rate, self._capacity.burst) if rate is not None else None
+        self._table = SessionTable(self._capacity.max_sessions)
+        self._healthy = HealthyService(tools, self._table)
+        if faults is not None:
+            faults.check("server")
+        self._faults = faults
+        self._injector: PlanInjector | None = None
+        self._record = record
         self._route = route
         self._channel = channel
         self._scripts: dict[str, _Script] = {}
@@ -135,11 +117,28 @@ class RecordingServer:
         self._runner: web.AppRunner | None = None
         self._port = 0
         self.requests: list[Recorded] = []
+        self.counts: Counter[str] = Counter()
+        self.throttled = 0
 
     @property
     def endpoint(self) -> str:
         """The server's URL."""
         return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def sessions(self) -> dict[str, ServedSession]:
+        """The sessions that live now, by id, oldest first; a copy."""
+        return dict(self._table.live)
+
+    @property
+    def sessions_created(self) -> int:
+        """How many sessions were created so far."""
+        return self._table.created
+
+    @property
+    def most_sessions(self) -> int:
+        """The largest number of sessions that lived at the same time."""
+        return self._table.most
 
     @property
     def calls(self) -> list[Recorded]:
@@ -175,7 +174,11 @@ class RecordingServer:
             await socket.close(code=WSCloseCode.GOING_AWAY)
 
     async def __aenter__(self) -> Self:
-        application = web.Application(client_max_size=MAX_BODY_BYTES)
+        self._injector = PlanInjector(self._faults) if self._faults is not None else None
+        application = web.Application(
+            client_max_size=MAX_BODY_BYTES,
+            middlewares=[] if self._injector is None else [self._injector.middleware()],
+        )
         application.router.add_post("/", self._handle_action)
         application.router.add_post("/link/{session_id}/callTool", self._handle_link)
         application.router.add_get("/callTool", self._handle_vpc)
@@ -183,7 +186,7 @@ class RecordingServer:
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+            await web.TCPSite(self._runner, "127.0.0.1", 0, backlog=BACKLOG).start()
         except BaseException:
             await self._runner.cleanup()
             raise
@@ -209,6 +212,8 @@ class RecordingServer:
     ) -> None:
         runner, self._runner = self._runner, None
         if runner is not None:
+            if self._injector is not None:
+                self._injector.close()
             await self.drop_channels()
             await runner.cleanup()
 
@@ -216,10 +221,10 @@ class RecordingServer:
         query = dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
         form = dict(parse_qsl((await request.read()).decode(), keep_blank_values=True))
         recorded = self._action_record(query, form)
-        self.requests.append(recorded)
+        self._note(recorded)
         if recorded.parameters.get("Authorization") != f"Bearer {MASK}":
-            return _refused(Refusal(Code.INVALID_KEY, "The API key is not known", 401))
-        return self._reply(recorded)
+            return refused(Refusal(Code.INVALID_KEY, "The API key is not known", 401))
+        return reply(await self._next(recorded))
 
     def _action_record(self, query: dict[str, str], form: dict[str, str]) -> Recorded:
         action = query.get("Action") or form.get("Action", "")
@@ -261,13 +266,13 @@ class RecordingServer:
             server=body.get("server", ""),
             session_id=request.match_info["session_id"],
         )
-        self.requests.append(recorded)
+        self._note(recorded)
         if not request.headers.get("X-Access-Token") == body.get("token") == self.token:
             return web.json_response({"message": "The token is not valid"}, status=403)
-        answer = self._next(recorded)
+        answer = await self._next(recorded)
         if isinstance(answer, Text):
-            return web.json_response({"data": json.dumps({"result": _payload(answer)})})
-        return _sent_as_is(answer)
+            return web.json_response({"data": json.dumps({"result": payload(answer)})})
+        return sent_as_is(answer)
 
     async def _handle_vpc(self, request: web.Request) -> web.StreamResponse:
         recorded = Recorded(
@@ -277,17 +282,19 @@ class RecordingServer:
             arguments=json.loads(request.query.get("args") or "{}"),
             server=request.query.get("server", ""),
         )
-        self.requests.append(recorded)
+        self._note(recorded)
         if request.query.get("token") != self.token:
             return web.json_response({"message": "The token is not valid"}, status=403)
-        answer = self._next(recorded)
+        answer = await self._next(recorded)
         return (
-            web.json_response(_payload(answer)) if isinstance(answer, Text) else _sent_as_is(answer)
+            web.json_response(payload(answer)) if isinstance(answer, Text) else sent_as_is(answer)
         )
 
     async def _handle_channel(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("X-Access-Token") != self.token:
             return web.Response(status=403, text="The token is not valid")
+        if request.match_info["session_id"] not in self._table.live:
+            return refused(Refusal(Code.SESSION_NOT_FOUND, SESSION_NOT_FOUND, 404))
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self._sockets.append(socket)
@@ -315,7 +322,7 @@ class RecordingServer:
             data=data,
             id=frame.id,
         )
-        self.requests.append(recorded)
+        self._note(recorded)
         script = self._scripts.get(recorded.name)
         answer = script.next(recorded) if script is not None else Frames()
         for sent in answer.frames if isinstance(answer, Frames) else [answer]:
@@ -328,44 +335,21 @@ class RecordingServer:
         if isinstance(answer, Frames) and answer.then_drop:
             await socket.close(code=WSCloseCode.GOING_AWAY)
 
-    def _next(self, request: Recorded) -> Answer:
+    def _note(self, request: Recorded) -> None:
+        self.counts[request.name] += 1
+        if self._record:
+            self.requests.append(request)
+
+    async def _next(self, request: Recorded) -> Answer:
+        if request.name in self._capacity.throttled and self._bucket is not None:
+            wait = self._bucket.take()
+            if wait:
+                self.throttled += 1
+                return Refusal(Code.THROTTLED, "Too many requests", 429, math.ceil(wait))
+        delay = self._capacity.latency.get(request.name, 0)
+        if delay:
+            await asyncio.sleep(delay)
         script = self._scripts.get(request.name)
-        if script is not None:
-            return script.next(request)
-        return self._healthy.answer(request)
-
-    def _reply(self, request: Recorded) -> web.Response:
-        answer = self._next(request)
-        if isinstance(answer, Text):
-            answer = Data(_payload(answer))
-        if not isinstance(answer, Data):
-            return _sent_as_is(answer)
-        body = {
-            "RequestId": str(uuid.uuid4()).upper(),
-            "HttpStatusCode": 200,
-            "Code": Code.OK,
-            "Success": True,
-        }
-        if answer.data is not None:
-            body["Data"] = answer.data
-        return web.json_response({**body, **answer.envelope})
-
-
-def _payload(answer: Text) -> dict[str, Any]:
-    payload = ToolPayload.of_text(answer.text, is_error=answer.is_error)
-    unstructured: dict[str, Any] = lenient_converter.unstructure(payload)
-    return unstructured
-
-
-def _sent_as_is(answer: Answer) -> web.Response:
-    if isinstance(answer, Raw):
-        return web.Response(body=answer.body, status=answer.status, content_type="application/json")
-    if isinstance(answer, Refusal):
-        return _refused(answer)
-    raise TypeError(f"{answer!r} is no answer on this route")
-
-
-def _refused(answer: Refusal) -> web.Response:
-    error = service_error(answer.code, answer.message, http_status=answer.status)
-    body = write_error(error, str(uuid.uuid4()).upper(), "recording")
-    return web.json_response(body, status=answer.status)
+        if script is None:
+            return self._healthy.answer(request)
+        return self._healthy.follow(request, script.next(request))

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "local": {"_version", "errors", "models", "_wire"},
     "_other_names": {"_async", "_sync"},
     "agentbay": {*SHARED, "_other_names", "logs", "_async", "_sync"},
-    "cli": {"agentbay", "config", "errors", "models", "local"},
+    "cli": {"agentbay", "config", "errors", "models", "local", "testing"},
     "testing": {"agentbay", "config", "errors", "models", "_wire", "local"},
     "__main__": {"cli"},
 }
@@ -47,7 +47,7 @@ EXTRA_DEPENDENCIES: dict[str, set[str]] = {
     "_transport": {"aiohttp", "yarl"},  # yarl's URL is how aiohttp takes a URL
     "local": {"aiohttp", "packaging", "trustme"},
     "cli": {"rich", "typer"},
-    "testing": {"aiohttp", "pytest"},
+    "testing": {"aiohttp", "pytest", "yarl"},
 }
 
 

@@ -29,7 +29,8 @@ def function_of(member: object) -> Callable[..., object]:
 
 
 def renamed(text: str) -> str:
-    """Return *text* as the blocking surface says it; callbacks return what others may await."""
+    """Return *text* as the blocking surface says it; callbacks and iterables block."""
+    text = re.sub(r"(Iterable\[\w+\]) \| Async\1", r"\1", text)
     text = re.sub(r"(\w+) \| Awaitable\[\1\]", r"\1", text)
     text = re.sub(r"Awaitable\[(\w+)\](?: \| \1)?", r"\1", text)
     return text.replace("Async", "")

@@ -115,7 +115,7 @@ async def test_an_unavailable_service_is_asked_again(
     server.answer("DescribeNetwork", UNAVAILABLE)
     result = await bay.beta_network.describe("net-7")
     assert "ServiceUnavailable" in result.error_message
-    assert len(server.requests) == 6
+    assert len(server.requests) == 3 + 4
 
 
 SKILLS = [
@@ -203,7 +203,7 @@ async def test_errors_of_the_service_pass_through(
         await bay.beta_skills.get_metadata()
     with pytest.raises(ServerFaultError):
         await bay.beta_skills.get_metadata()
-    assert len(server.requests) == 1 + 3
+    assert len(server.requests) == 1 + 4
 
 
 ITEM = {"context_id": "SdkCtx-1", "skill_ids": ["sk_1"], "path": "/skills"}

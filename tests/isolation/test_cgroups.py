@@ -14,6 +14,7 @@ from agentbay.local.sandbox.cgroups import (
     Cgroups,
     Hierarchy,
     find_hierarchies,
+    memory_limit,
     stale_groups,
 )
 from agentbay.local.sandbox.owner import identity, process_started, sweep_processes
@@ -70,6 +71,20 @@ def test_version_2_that_hands_nothing_down_can_be_frozen(tmp_path: Path) -> None
     own = group(mount / "own")
     found = find_hierarchies(mount_line(mount, "cgroup2", "x"), "0::/own\n")
     assert found == [Hierarchy(own, mount, 2, frozenset())]
+
+
+def test_the_least_limit_on_the_way_up_holds(tmp_path: Path) -> None:
+    mount = group(tmp_path / "cgroup")
+    (group(mount / "slice") / "memory.max").write_text("3000\n")
+    (group(mount / "slice/own") / "memory.max").write_text("max\n")
+    line = mount_line(mount, "cgroup2", "x")
+    assert memory_limit(line, "0::/slice/own\n") == 3000
+    assert memory_limit(line, "0::/\n") is None
+    old = tmp_path / "memory"
+    (group(old / "own") / "memory.limit_in_bytes").write_text("2000\n")
+    (old / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    both = f"{line}\n{mount_line(old, 'cgroup', 'memory')}"
+    assert memory_limit(both, "4:memory:/own\n0::/slice/own\n") == 2000
 
 
 def test_hybrid_systems_use_version_1_for_limits(tmp_path: Path) -> None:
@@ -129,7 +144,7 @@ def test_processes_of_killed_runtimes_are_swept() -> None:
     stale = f"{namespace}-{pid}-{int(started) + 1}"
     others = [identity(), f"{int(namespace) + 1}-{pid}-1", "unreadable"]
     programs = [
-        subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={"AGENTBAY_OWNER": owner})
+        subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={"AGENTBAY_RUNTIME": owner})
         for owner in (stale, *others)
     ]
     try:

@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,9 +90,11 @@ def serving(
 @contextmanager
 def descendants_of(pid: int) -> Iterator[dict[int, str]]:
     """Hold on to all processes below *pid*, so that their end can be seen."""
-    pids = _below(pid)
-    handles = {os.pidfd_open(found): _name(found) for found in pids}
+    handles: dict[int, str] = {}
     try:
+        for found in _below(pid):
+            with suppress(ProcessLookupError):  # it has ended by itself
+                handles[os.pidfd_open(found)] = _name(found)
         yield handles
     finally:
         for handle in handles:
@@ -112,14 +114,22 @@ def _ended(handle: int) -> bool:
 
 def _below(pid: int) -> list[int]:
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in _read(file).split():
             found += [int(child), *_below(int(child))]
     return found
 
 
 def _name(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text().strip()
+    return _read(Path(f"/proc/{pid}/comm")).strip()
+
+
+def _read(path: Path) -> str:
+    """Return the text of a file of /proc; nothing when its process has ended."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def end(server: Server, *signals: signal.Signals) -> tuple[int, str, str]:

@@ -6,16 +6,17 @@ import asyncio
 import io
 import json
 import socket
+from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import anyio
-from attrs import frozen
+from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable
 
     from agentbay.local import LocalRuntime
 
@@ -26,6 +27,11 @@ DEADLINE = 20.0
 class Answer:
     status: int
     body: dict[str, Any]
+    headers: Mapping[str, str] = field(factory=dict)
+
+    @property
+    def retry_after(self) -> int:
+        return int(self.headers["Retry-After"])
 
     @property
     def data(self) -> Any:
@@ -92,7 +98,7 @@ class Wire:
         data = io.BytesIO(body) if isinstance(body, bytes) else body
         async with self.http.post(self.endpoint + path, data=data, headers=headers) as response:
             assert response.headers["Content-Type"] == "application/json;charset=utf-8"
-            return Answer(response.status, json.loads(await response.text()))
+            return Answer(response.status, json.loads(await response.text()), response.headers)
 
     async def create(self, form: Mapping[str, str] | None = None) -> Started:
         data = (await self.action("CreateMcpSession", form)).data
@@ -149,8 +155,8 @@ async def wire_to(runtime: LocalRuntime) -> AsyncIterator[Wire]:
 
 
 @asynccontextmanager
-async def wire_at(endpoint: str, api_key: str) -> AsyncIterator[Wire]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(DEADLINE)) as http:
+async def wire_at(endpoint: str, api_key: str, deadline: float = DEADLINE) -> AsyncIterator[Wire]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(deadline)) as http:
         yield Wire(endpoint, api_key, http)
 
 

@@ -118,6 +118,29 @@ def test_exit_handlers_of_the_program_can_make_calls() -> None:
     ) == ["work", "closed"]
 
 
+def test_what_threads_do_works_at_exit_too() -> None:
+    """Looking up a host name is such work: without it, no connection for clean-up."""
+    assert lines_of(
+        """
+        import asyncio, atexit
+        from agentbay._portal import run
+
+        async def in_executor(function, *args):
+            return await asyncio.get_running_loop().run_in_executor(None, function, *args)
+
+        def at_exit():
+            print(run(in_executor("AT EXIT".lower)))
+            try:
+                run(in_executor(int, "no number"))
+            except ValueError as error:
+                print(error)
+
+        atexit.register(at_exit)
+        print(run(in_executor("BEFORE".lower)))
+        """
+    ) == ["before", "at exit", "invalid literal for int() with base 10: 'no number'"]
+
+
 def test_a_call_after_the_loop_has_ended_says_so() -> None:
     assert lines_of(
         """

@@ -81,6 +81,8 @@ class Connection:
         finally:
             for callback in self.on_close:
                 callback()
+            for running in self._running.values():
+                running.use.close()  # of those, too, whose task never got to run
 
     async def send(self, identity: str, source: str, data: dict[str, Any]) -> None:
         """Send a frame to the client.
@@ -196,6 +198,7 @@ class Connection:
             place = stack.enter_context(self._channel.session.in_use())
             exchange = Exchange(self, self._channel, place, frame, name)
             stack.callback(exchange.close)
+            stack.enter_context(self._channel.exchange())
             if method.kind is Kind.MESSAGE:
                 await method.handler(exchange)
                 return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from attrs import define, field
@@ -10,17 +11,24 @@ from attrs import define, field
 from agentbay._wire.envelope import Code, service_error
 from agentbay.local.auth import is_token
 from agentbay.local.channel.connection import Connection
+from agentbay.local.channel.registry import ChannelFailedError
 from agentbay.local.relay import admit
 from agentbay.local.session import Session
 from agentbay.local.tasks import BackgroundTasks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ("TOKEN_HEADER", "ChannelHub", "SessionChannel")
 
 TOKEN_HEADER = "X-Access-Token"  # noqa: S105 - the name of a header
 MAX_CONNECTIONS = 32
 """Of one session at once."""
+MAX_EXCHANGES = 512
+"""Of one session at once, over all its connections."""
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _CLOSE_SECONDS = 2.0
+_RETRY_SECONDS = 1.0
 
 
 @define(eq=False)
@@ -36,6 +44,25 @@ class SessionChannel:
     tasks: BackgroundTasks
     kept: dict[str, Any] = field(factory=dict)
     connections: int = 0
+    exchanges: int = 0
+
+    @contextlib.contextmanager
+    def exchange(self) -> Iterator[None]:
+        """Count one more call or stream.
+
+        Raises:
+            ChannelFailedError: There are too many.
+        """
+        if self.exchanges >= MAX_EXCHANGES:
+            raise ChannelFailedError(
+                f"Session {self.session.id} has {MAX_EXCHANGES} calls and streams open already",
+                "too_many",
+            )
+        self.exchanges += 1
+        try:
+            yield
+        finally:
+            self.exchanges -= 1
 
 
 class ChannelHub:
@@ -73,6 +100,7 @@ class ChannelHub:
                 Code.THROTTLED,
                 f"Session {session.id} has {MAX_CONNECTIONS} WebSocket connections already",
                 http_status=429,
+                retry_after=_RETRY_SECONDS,
             )
         channel.connections += 1
         try:

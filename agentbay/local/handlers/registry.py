@@ -39,10 +39,12 @@ class Call:
     """One request being handled.
 
     Attributes:
+        disk_bytes: How much a session that is made can write, if that is other than usual.
         undo: What to do if the reply cannot be delivered: then nobody knows what was made.
     """
 
     services: Services
+    disk_bytes: int | None = None
     undo: list[Callable[[], None]] = field(factory=list)
 
 

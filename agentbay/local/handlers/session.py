@@ -52,6 +52,7 @@ async def create_session(call: Call, request: CreateMcpSession) -> Reply[Created
         image=resolve_image(request.image_id),
         labels=request.labels or {},
         lifetime=_lifetime(request),
+        disk_bytes=call.disk_bytes,
     )
     session = await sessions.create(new)
     call.undo.append(partial(sessions.begin_end, session, EndReason.UNDELIVERED))

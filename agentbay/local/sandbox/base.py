@@ -86,6 +86,9 @@ class Limits:
     output_bytes: int = field(default=64 * _MIB, validator=ge(0))
     cpu_seconds: int | None = field(default=None, validator=optional(ge(1)))
     """CPU time of each process of a command; None for no limit."""
+    disk_bytes: int | None = field(default=None, validator=optional(ge(1)))
+    """What the home directory and ``/tmp`` hold, each; they are in memory then. None for what
+    the disk holds."""
 
 
 @frozen(kw_only=True)
@@ -305,6 +308,8 @@ class Isolation(ABC):
     @abstractmethod
     def check(self) -> None:
         """Make sure that sandboxes can be made on this machine; blocks for some milliseconds.
+
+        What runtimes that were killed left of theirs is removed.
 
         Raises:
             SandboxError: They cannot; the message names what is missing and how to get it.

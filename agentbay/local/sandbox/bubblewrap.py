@@ -76,9 +76,9 @@ class Bubblewrap(Isolation):
         return "bubblewrap"
 
     def check(self) -> None:
-        """Make a sandbox that does nothing."""
+        """Make a sandbox that does nothing, and remove what killed runtimes left."""
         _check_namespaces()
-        find_interpreter()
+        self._prepared = _Host.prepare()
 
     async def start(self, spec: SandboxSpec) -> BubblewrapSandbox:
         """Start one sandbox."""
@@ -233,6 +233,7 @@ class _Host:
             *("--hostname", spec.id),
             *options,
             *rootfs.mounts(files, spec, self.interpreter),
+            *rootfs.small_disk(spec.limits.disk_bytes),
             # Run by root, the sandbox's user owns much of /proc, /proc/sys included.
             *("--proc", "/proc", "--remount-ro", "/proc"),
             *("--dev", "/dev", "--perms", "1777", "--size", str(spec.limits.memory_bytes // 2)),

@@ -172,11 +172,7 @@ class Cgroups:
     @classmethod
     def detect(cls) -> Cgroups:
         """Find the hierarchies for memory and processes that we may write to."""
-        return cls(
-            find_hierarchies(
-                Path("/proc/self/mountinfo").read_text(), Path("/proc/self/cgroup").read_text()
-            )
-        )
+        return cls(find_hierarchies(*own_place()))
 
     @property
     def available(self) -> bool:
@@ -263,6 +259,11 @@ def stale_groups(mount: Path) -> Iterator[Path]:
         names[:] = [name for name in names if _NAME.fullmatch(name) is None]
 
 
+def own_place() -> tuple[str, str]:
+    """Return what the kernel tells about all mounts, and about the groups of this process."""
+    return Path("/proc/self/mountinfo").read_text(), Path("/proc/self/cgroup").read_text()
+
+
 def find_hierarchies(mountinfo: str, membership: str) -> list[Hierarchy]:
     """Choose, from the two files of /proc, where groups for sandboxes can be made.
 
@@ -290,6 +291,24 @@ def find_hierarchies(mountinfo: str, membership: str) -> list[Hierarchy]:
             chosen.append(Hierarchy(parent, mount, version, controllers))
             missing -= controllers
     return chosen
+
+
+def memory_limit(mountinfo: str, membership: str) -> int | None:
+    """Return the least limit of memory that holds for this process; None when there is none."""
+    own = _memberships(membership)
+    limits: list[int] = []
+    for line in mountinfo.splitlines():
+        mount, root, kind, options = _parse_mount(line)
+        if kind == "cgroup" and "memory" in options.split(","):
+            path, name = _locate(mount, root, own.get("memory", "/")), "memory.limit_in_bytes"
+        elif kind == "cgroup2":
+            path, name = _locate(mount, root, own.get("", "/")), "memory.max"
+        else:
+            continue
+        groups = (path, *path.parents[: len(path.relative_to(mount).parts)])
+        texts = [(group / name).read_text() for group in groups if (group / name).is_file()]
+        limits += [int(text) for text in texts if text.strip() != "max"]
+    return min(limits, default=None)
 
 
 def _memberships(text: str) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from agentbay.local.sandbox.families import look_at
 
 _logger = logging.getLogger(__name__)
-_VARIABLE = "AGENTBAY_OWNER"
+_VARIABLE = "AGENTBAY_RUNTIME"
 PATTERN = r"(?P<namespace>\d+)-(?P<pid>\d+)-(?P<started>\d+)"
 _MARK = re.compile(rf"{_VARIABLE}={PATTERN}")
 

@@ -133,5 +133,13 @@ def mounts(root: Path, spec: SandboxSpec, interpreter: Interpreter) -> list[str]
     return [*arguments, "--ro-bind", str(_WORKER), f"{WORKER_PARENT}/worker"]
 
 
+def small_disk(size: int | None) -> list[str]:
+    """Return the options of bubblewrap for directories that hold *size* bytes each."""
+    if size is None:
+        return []
+    home = ["--size", str(size), "--tmpfs", HOME]
+    return [*home, "--perms", "1777", "--size", str(size), "--tmpfs", "/tmp"]  # noqa: S108
+
+
 def _read_only(path: str) -> list[str]:
     return ["--ro-bind", path, path]

@@ -16,6 +16,7 @@ from agentbay.local.sandbox.base import Isolation, SandboxError
 from agentbay.local.sandbox.families import Process, family
 from agentbay.local.sandbox.guard import Guard
 from agentbay.local.sandbox.interpreter import WORKER_CODE, WORKER_OPTIONS
+from agentbay.local.sandbox.owner import sweep_processes
 from agentbay.local.sandbox.process import HOST_ENV
 from agentbay.local.sandbox.running import LocalSandbox, starting
 from agentbay.local.worker.leftovers import is_marked, kill_marked, marked_processes
@@ -45,7 +46,8 @@ class Unisolated(Isolation):
         return "none"
 
     def check(self) -> None:
-        """Find nothing missing: it needs nothing but Python."""
+        """Remove what killed runtimes left; nothing is missing, it needs nothing but Python."""
+        sweep_processes()
 
     async def start(self, spec: SandboxSpec) -> LocalSandbox:
         """Start one worker."""
@@ -56,6 +58,8 @@ class Unisolated(Isolation):
                 "everything that user %d can, and use the network of this machine",
                 os.getuid(),
             )
+        if spec.limits.disk_bytes is not None:
+            raise SandboxError("without isolation, what a session can write cannot be limited")
         sandbox = _UnisolatedSandbox(spec)
         async with starting(sandbox):
             await sandbox.start()

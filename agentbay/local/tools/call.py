@@ -29,10 +29,12 @@ async def call_tool(
     """Run a tool of *session*; its failures are answers, too.
 
     Raises:
-        ServiceError: The session cannot be used in its present state.
+        ServiceError: The session cannot be used in its present state, or has too many calls.
     """
     started = time.monotonic()
-    with session.in_use() as place:
+    # Contents of files, mostly; the rest is small.
+    characters = sum(len(value) for value in arguments.values() if isinstance(value, str))
+    async with session.tool_call(characters) as place:
         try:
             kind = _find(session, name, server)
             text = await runner_of(kind)(_check(kind, arguments), place)

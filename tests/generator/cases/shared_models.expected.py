@@ -28,3 +28,6 @@ class Labelled(Mirror[AsyncLabelled]):
 
     def raw(self) -> dict[str, Any]:
         return self._run(self._impl.raw())
+
+    def copies(self, count: int) -> list[Result[Labelled]]:
+        return [Labelled._wrap_result(item) for item in self._run(self._impl.copies(count))]

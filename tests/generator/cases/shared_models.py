@@ -23,3 +23,6 @@ class AsyncLabelled:
 
     async def raw(self) -> dict[str, Any]:
         raise NotImplementedError
+
+    async def copies(self, count: int) -> list[Result[AsyncLabelled]]:
+        raise NotImplementedError
