@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentbay import CreateSessionParams
 from agentbay.models.context_sync import ContextSync
@@ -34,6 +34,16 @@ COSTLY = frozenset({"delete_with_upload", "fleet_map", "fleet_of_many"})
 
 CONTENT = bytes(range(256)) * 4096
 OLD_CONTENT = b"old"
+
+
+def succeeding(call: Callable[[], Awaitable[Any]]) -> Call:
+    """Check that *call*, when it is not cut short, does what it should."""
+
+    async def checked() -> None:
+        result = await call()
+        assert result.success, result
+
+    return checked
 
 
 def anywhere(operation: Operation) -> Operation:
@@ -84,7 +94,7 @@ async def session_scope(world: World) -> AsyncGenerator[Call, None]:
 @anywhere
 async def delete(world: World) -> AsyncGenerator[Call, None]:
     session = await world.new_session()
-    yield session.delete
+    yield succeeding(session.delete)
 
 
 @in_sandbox
@@ -93,7 +103,7 @@ async def delete_with_upload(world: World) -> AsyncGenerator[Call, None]:
     session = await world.new_session(ContextSync(context.id, "/home/wuying/kept"))
     content = secrets.token_hex(8)
     assert (await session.fs.write_file("/home/wuying/kept/file", content)).success
-    yield lambda: session.delete(sync_context=True)
+    yield succeeding(lambda: session.delete(sync_context=True))
 
     async def is_kept() -> bool:
         return await world.stored(context.id, "/home/wuying/kept/file") == content.encode()
@@ -103,14 +113,14 @@ async def delete_with_upload(world: World) -> AsyncGenerator[Call, None]:
 
 @anywhere
 async def pause(world: World) -> AsyncGenerator[Call, None]:
-    yield world.session.pause
+    yield succeeding(world.session.pause)
     await _wake(world)
 
 
 @anywhere
 async def resume(world: World) -> AsyncGenerator[Call, None]:
     assert (await world.session.pause()).success
-    yield world.session.resume
+    yield succeeding(world.session.resume)
     await _wake(world)
 
 
@@ -124,7 +134,7 @@ async def _wake(world: World) -> None:
 
 @anywhere
 async def call_tool(world: World) -> AsyncGenerator[Call, None]:
-    yield lambda: world.session.call_mcp_tool("shell", {"command": "echo output"})
+    yield succeeding(lambda: world.session.call_mcp_tool("shell", {"command": "echo output"}))
 
 
 @anywhere
@@ -167,7 +177,7 @@ async def execute_command(world: World) -> AsyncGenerator[Call, None]:
 @in_sandbox
 async def write_bytes(world: World) -> AsyncGenerator[Call, None]:
     assert (await world.session.fs.write_bytes("written", OLD_CONTENT)).success
-    yield lambda: world.session.fs.write_bytes("written", CONTENT)
+    yield succeeding(lambda: world.session.fs.write_bytes("written", CONTENT))
     found = (await world.session.fs.read_bytes("written")).unwrap()
     assert found in (OLD_CONTENT, CONTENT)
     await _no_file_left(world, ".agentbay-*")
@@ -196,7 +206,7 @@ async def upload_file(world: World) -> AsyncGenerator[Call, None]:
     local = world.directory / "up"
     local.write_bytes(CONTENT)
     target = f"{await _home(world)}/uploaded"
-    yield lambda: world.session.fs.upload_file(str(local), target)
+    yield succeeding(lambda: world.session.fs.upload_file(str(local), target))
     found = await world.output(f"cat {target} 2>/dev/null | wc -c; rm -f {target}")
     assert int(found) in (0, len(CONTENT))
 
@@ -207,7 +217,7 @@ async def download_file(world: World) -> AsyncGenerator[Call, None]:
     if not await world.session.fs.exists(source):
         assert (await world.session.fs.write_bytes(source, CONTENT)).success
     local = world.directory / "down"
-    yield lambda: world.session.fs.download_file(source, str(local))
+    yield succeeding(lambda: world.session.fs.download_file(source, str(local)))
     assert [path.name for path in world.directory.iterdir()] in ([], ["down"])
     if local.exists():
         assert local.read_bytes() == CONTENT
@@ -224,7 +234,7 @@ async def upload_directory(world: World) -> AsyncGenerator[Call, None]:
     local.mkdir(exist_ok=True)
     (local / "one").write_bytes(CONTENT)
     target = f"{await _home(world)}/tree"
-    yield lambda: world.session.fs.upload_directory(str(local), target)
+    yield succeeding(lambda: world.session.fs.upload_directory(str(local), target))
     found = await world.output(f"cat {target}/one 2>/dev/null | wc -c; rm -rf {target}")
     assert int(found) in (0, len(CONTENT))
     assert [path.name for path in world.directory.iterdir()] == ["tree"]
@@ -237,7 +247,7 @@ async def download_directory(world: World) -> AsyncGenerator[Call, None]:
         assert (await world.session.fs.create_directory(source)).success
         assert (await world.session.fs.write_bytes(f"{source}/one", CONTENT)).success
     local = world.directory / "got"
-    yield lambda: world.session.fs.download_directory(source, str(local))
+    yield succeeding(lambda: world.session.fs.download_directory(source, str(local)))
     assert [path.name for path in world.directory.iterdir()] in ([], ["got"])
     if local.exists():
         assert (local / "one").read_bytes() == CONTENT
@@ -281,11 +291,13 @@ async def _no_process_left(world: World, marker: str) -> None:
 @in_sandbox
 async def run_code_streaming(world: World) -> AsyncGenerator[Call, None]:
     pieces: list[str] = []
-    yield lambda: world.session.code.run_code(
-        "for number in range(3): print(number, flush=True)",
-        "python",
-        stream_beta=True,
-        on_stdout=pieces.append,
+    yield succeeding(
+        lambda: world.session.code.run_code(
+            "for number in range(3): print(number, flush=True)",
+            "python",
+            stream_beta=True,
+            on_stdout=pieces.append,
+        )
     )
     after = await world.session.code.run_code("print('again')", "python")
     assert after.logs.stdout == ["again\n"], after
@@ -340,7 +352,7 @@ async def watch(world: World) -> AsyncGenerator[Call, None]:
 
 @in_sandbox
 async def context_sync(world: World) -> AsyncGenerator[Call, None]:
-    yield world.session.context.sync
+    yield succeeding(world.session.context.sync)
 
 
 @in_sandbox
@@ -349,5 +361,5 @@ async def context_upload(world: World) -> AsyncGenerator[Call, None]:
     name = f"/{secrets.token_hex(4)}"
     local = world.directory / "for-context"
     local.write_bytes(CONTENT)
-    yield lambda: world.client.context.upload_file(context.id, str(local), name)
+    yield succeeding(lambda: world.client.context.upload_file(context.id, str(local), name))
     assert await world.stored(context.id, name) in (None, CONTENT)

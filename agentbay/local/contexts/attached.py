@@ -16,6 +16,7 @@ from agentbay.errors import ServiceError
 from agentbay.local.contexts.bindings import Binding, Scope
 from agentbay.local.contexts.keys import ROOT, parse_key, shown
 from agentbay.local.contexts.service import FILE_TRANSFER
+from agentbay.local.contexts.settled import settled
 from agentbay.local.contexts.status import Board, Direction
 from agentbay.local.contexts.transfers import NothingThereError, StalledError, Transfers
 from agentbay.local.sandbox.base import SandboxDiedError, SandboxError
@@ -98,6 +99,10 @@ class AttachedContexts:
 
     async def file_transfer(self) -> Binding:
         """Return the session's own context for files, made when it is first asked for."""
+        # To its end: whoever asks next, after a client that was cut off, would find it half made.
+        return await settled(self._make_file_transfer())
+
+    async def _make_file_transfer(self) -> Binding:
         async with self._binding:
             if self._internal is None:
                 name = f"{FILE_TRANSFER}-{self._sandbox.spec.id}"
