@@ -2,8 +2,8 @@
 
 The service creates sessions from a token bucket (by default 20 per second) and refuses the others
 with HTTP 429 and ``Retry-After``. Compared are a fleet, which adapts to that, and a fixed number
-of tasks that create, use and delete sessions with the client's usual retries. With ``--plot`` the
-curves are drawn.
+of tasks that create, use and delete sessions with the client's usual retries. Run it with
+``python -m benchmarks.fleet_goodput``; with ``--plot`` the curves are drawn.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from agentbay import AsyncAgentBay, AsyncSession, Config
 from agentbay.errors import AgentBayError
 from agentbay.testing import Capacity, RecordingServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CONCURRENCIES = (5, 10, 20, 40, 80, 160, 320)
 LATENCY = {"CreateMcpSession": 0.2, "shell": 0.5, "DeleteSessionAsync": 0.1}
@@ -101,28 +105,30 @@ async def measure(way: str, items: int, concurrency: int, rate: float) -> Run:
 
 
 def plot(runs: dict[str, list[Run]], rate: float, path: Path) -> None:
-    """Draw goodput and wasted requests over the concurrency that was asked for."""
+    """Draw what became of the items, and what it took, over the concurrency."""
     import matplotlib as mpl
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "agentbay"  # the same bytes for the same numbers
     from matplotlib import pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    for (way, found), style in zip(runs.items(), ("o-", "s--"), strict=True):
-        concurrencies = [run.concurrency for run in found]
-        left.plot(concurrencies, [run.goodput for run in found], style, label=way)
-        right.plot(concurrencies, [run.asked_per_item for run in found], style, label=way)
-    left.axhline(rate, color="grey", linewidth=0.8, linestyle=":")
-    left.set_ylabel("items done per second")
-    right.set_ylabel("requests to create, per item done")
-    for axes in (left, right):
+    figure, panels = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
+    shown: dict[str, Callable[[Run], float]] = {
+        "items done per second": lambda run: run.goodput,
+        "items failed, %": lambda run: 100 * run.failed / (run.done + run.failed),
+        "requests to create, per item done": lambda run: run.asked_per_item,
+    }
+    for axes, (what, figure_of) in zip(panels, shown.items(), strict=True):
+        for (way, found), style in zip(runs.items(), ("o-", "s--"), strict=True):
+            axes.plot(CONCURRENCIES, [figure_of(run) for run in found], style, label=way)
+        axes.set_title(what, fontsize="medium")
         axes.set_xscale("log", base=2)
         axes.set_xticks(CONCURRENCIES, [str(number) for number in CONCURRENCIES])
-        axes.set_xlabel("concurrency asked for")
+        axes.set_xlabel("concurrency")
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-        axes.legend()
+    panels[0].axhline(rate, color="grey", linewidth=0.8, linestyle=":")
+    panels[0].legend()
     figure.savefig(path, metadata={"Date": None})
 
 

@@ -1,8 +1,9 @@
 """A thousand items on a service in trouble, for twenty seeds: is anything lost, does any leak?
 
 Of 100 requests 5 are reset, 5 fail with 5xx, 5 are throttled and 1 is never answered; half of
-them where that is possible after they were carried out. Ends with status 1 if an item has no
-value, or a session is left.
+them where that is possible after they were carried out. Run it with
+``python -m benchmarks.fleet_trouble``; it ends with status 1 if an item has no value, or a session
+is left.
 """
 
 from __future__ import annotations
@@ -11,14 +12,12 @@ import argparse
 import asyncio
 import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.fleet.trouble import run
 
 
 async def main() -> int:
+    """Run all seeds, and tell what became of each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="how many runs; default 20")
     parser.add_argument("--items", type=int, default=1000, help="items of each; default 1000")
