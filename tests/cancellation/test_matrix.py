@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ALL: dict[str, Operation] = {**ANYWHERE, **IN_SANDBOX}
 FEW = frozenset({Way.TASK, Way.SCOPE_THEN_TASK})
+# With sandboxes, every suspension of a fleet takes seconds.
+FLEETS: frozenset[str] = frozenset() if EVERYWHERE else frozenset({"fleet_map", "fleet_of_many"})
 
 
 def in_ways(names: Iterable[str], quick: Iterable[str] = ()) -> pytest.MarkDecorator:
@@ -48,7 +50,7 @@ async def check(
     async with world as made:
         times = await cut_short_everywhere(made, ALL[name], way, costly=name in COSTLY)
     print(f"{name} {way.name}: {times} injections")  # noqa: T201 - for pytest -rP
-    assert times > 1
+    assert times > 0
 
 
 pytestmark = pytest.mark.timeout(900 if EVERYWHERE else 60)
@@ -62,7 +64,7 @@ async def test_on_a_service_that_forgives_nothing(
     await check(recording, tmp_path, name, way, reconnecting=reconnecting)
 
 
-@in_ways(ALL)
+@in_ways(name for name in ALL if name not in FLEETS)
 async def test_on_the_local_runtime(local: Service, tmp_path: Path, name: str, way: Way) -> None:
     await check(local, tmp_path, name, way)
 
