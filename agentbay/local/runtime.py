@@ -25,6 +25,7 @@ from agentbay.local.handlers.registry import Services
 from agentbay.local.ids import new_api_key
 from agentbay.local.kernels.packages import Packages
 from agentbay.local.links import Links
+from agentbay.local.listening import stop_accepting
 from agentbay.local.sandbox.base import Limits, Network
 from agentbay.local.sandbox.bubblewrap import Bubblewrap
 from agentbay.local.sandbox.unisolated import Unisolated
@@ -286,12 +287,7 @@ class _Running:
 
     async def drain(self) -> None:
         """Accept nothing new, and give what is being handled a moment to finish."""
-        # asyncio drops a connection, unclosed, that it has accepted when the server closes. So
-        # first nothing more is accepted, and what was has its turn.
-        asyncio.get_running_loop().remove_reader(self.listener)
-        await asyncio.sleep(0)
-        for site in self.runner.sites:
-            await site.stop()
+        await stop_accepting(self.listener, self.runner.sites)
         self.gateway.drain()
         waits = [
             asyncio.ensure_future(self.gateway.in_flight.wait_idle()),

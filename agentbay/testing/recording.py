@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import socket
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from attrs import define
 from agentbay._wire.channel import SDK, Frame
 from agentbay._wire.envelope import SESSION_NOT_FOUND, Code
 from agentbay.errors import ProtocolError
+from agentbay.local.listening import stop_accepting
 from agentbay.testing.answers import Answer, Frames, Raw, Refusal, Text
 from agentbay.testing.capacity import Capacity, TokenBucket
 from agentbay.testing.faults.injector import PlanInjector
@@ -115,6 +117,7 @@ class RecordingServer:
         self._scripts: dict[str, _Script] = {}
         self._sockets: list[web.WebSocketResponse] = []
         self._runner: web.AppRunner | None = None
+        self._listener: socket.socket | None = None
         self._port = 0
         self.requests: list[Recorded] = []
         self.counts: Counter[str] = Counter()
@@ -165,13 +168,13 @@ class RecordingServer:
     async def push(self, source: str, data: Mapping[str, Any]) -> None:
         """Send *data* as a frame that nobody has asked for, on every open channel."""
         frame = Frame(uuid.uuid4().hex, source, SDK, dict(data))
-        for socket in self._sockets:
-            await socket.send_str(frame.to_text())
+        for channel in self._sockets:
+            await channel.send_str(frame.to_text())
 
     async def drop_channels(self) -> None:
         """Cut every open channel."""
-        for socket in list(self._sockets):
-            await socket.close(code=WSCloseCode.GOING_AWAY)
+        for channel in list(self._sockets):
+            await channel.close(code=WSCloseCode.GOING_AWAY)
 
     async def __aenter__(self) -> Self:
         self._injector = PlanInjector(self._faults) if self._faults is not None else None
@@ -186,11 +189,12 @@ class RecordingServer:
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, "127.0.0.1", 0, backlog=BACKLOG).start()
+            self._listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+            await web.SockSite(self._runner, self._listener, backlog=BACKLOG).start()
         except BaseException:
             await self._runner.cleanup()
             raise
-        self._port = self._runner.addresses[0][1]
+        self._port = self._listener.getsockname()[1]
         self._announce()
         return self
 
@@ -215,6 +219,8 @@ class RecordingServer:
             if self._injector is not None:
                 self._injector.close()
             await self.drop_channels()
+            if self._listener is not None:
+                await stop_accepting(self._listener, runner.sites)
             await runner.cleanup()
 
     async def _handle_action(self, request: web.Request) -> web.StreamResponse:

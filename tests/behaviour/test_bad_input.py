@@ -117,6 +117,8 @@ async def test_unknown_action(runtime: LocalRuntime) -> None:
     class Levitate(Request[None]):
         """An action that no service offers."""
 
+        idempotent = True
+
     REQUESTS.pop("Levitate")
     bay = AsyncAgentBay(runtime.api_key, Config(endpoint=runtime.endpoint))
     with pytest.raises(ServiceError, match="Levitate") as caught:

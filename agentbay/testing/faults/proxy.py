@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from agentbay.local.listening import stop_accepting
 from agentbay.testing.faults.exchange import reset
 from agentbay.testing.faults.injector import PlanInjector
 from agentbay.testing.faults.plan import FaultPlan
@@ -128,11 +129,7 @@ class FaultProxy:
         site, listener = self._site, self._listener
         if site is not None and listener is not None:
             self._site = self._listener = None
-            # asyncio loses a connection that it has accepted when the server closes. So first
-            # nothing more is accepted, and what was has its turn.
-            asyncio.get_running_loop().remove_reader(listener)
-            await asyncio.sleep(0)
-            await site.stop()
+            await stop_accepting(listener, [site])
             listener.close()
         self.reset_connections()
 
