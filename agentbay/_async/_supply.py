@@ -14,7 +14,6 @@ import anyio
 from agentbay._async._pacing import Pacing
 from agentbay._async.session import AsyncSession
 from agentbay._transport.background import Background
-from agentbay._transport.finishing import finish
 from agentbay._wire.labels import CREATION, FLEET
 from agentbay.config import RetryPolicy
 from agentbay.errors import (
@@ -195,18 +194,8 @@ class SessionSupply:
             if seconds is not None:
                 self._tally.deletions.add(seconds)
 
-    async def close(self, *, grace: float) -> list[str]:
-        """Delete all sessions, whether or not the caller is cancelled.
-
-        Args:
-            grace: Seconds for that after a cancellation.
-
-        Returns:
-            The ids of those that are left.
-        """
-        return await finish(self._close, grace=grace)
-
-    async def _close(self) -> list[str]:
+    async def close(self) -> list[str]:
+        """Delete all sessions, and return the ids of those that are left."""
         await self._background.close()
         self._idle.clear()
         await self._delete_all(list(self.alive.values()))

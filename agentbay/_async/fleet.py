@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
-from agentbay._async._attempts import Attempts, NotAwaitableError, call_in_time
+from agentbay._async._attempts import Attempts, call_in_time
 from agentbay._async._job import Job
 from agentbay._async._supply import SessionSupply
 from agentbay._async._tally import Tally
 from agentbay._async.fleet_outcomes import AsyncFleetOutcomes
+from agentbay._transport.finishing import finish, is_loop_running
 from agentbay.errors import AgentBayError, ClientClosedError, ConfigurationError, SessionError
 from agentbay.models.fleet import FleetOutcome, FleetStats
 from agentbay.models.session import DeleteResult, SessionResult
@@ -126,6 +127,8 @@ class AsyncFleet:
         """
         self._check_open()
         _check_number("retries", retries, 0)
+        if timeout is not None and not timeout > 0:  # also when it is not a number
+            raise ConfigurationError(f"timeout must be more than 0 seconds, not {timeout!r}")
         attempts: Attempts[ItemT, ValueT] = Attempts(
             function=function,
             supply=self._supply,
@@ -234,8 +237,6 @@ class AsyncFleet:
             what = f"Session {session.session_id}"
             try:
                 value = await call_in_time(lambda: function(session), timeout, what)
-            except NotAwaitableError:
-                raise
             except Exception as exc:  # noqa: BLE001 - the outcome of this session
                 error = exc
             outcomes[index] = FleetOutcome(
@@ -274,18 +275,22 @@ class AsyncFleet:
         Raises:
             SessionError: some could not be deleted, and nothing else was raised.
         """
+        if exc_type is GeneratorExit and not is_loop_running():
+            return  # dropped when its loop had ended; __del__ will say so
         self._is_open = False
-        try:
-            for outcomes in list(self._under_way):
-                await outcomes.close()
-        finally:
-            left = await self._supply.close(grace=CLOSE_GRACE_SECONDS)
+        left = await finish(self._close, grace=CLOSE_GRACE_SECONDS)
         if not left:
             return
         problem = f"{len(left)} sessions of the fleet could not be deleted: {', '.join(left)}"
         if exc is None:
             raise SessionError(problem)
         logger.error(problem)
+
+    async def _close(self) -> list[str]:
+        """End all work, then all sessions; return the ids of those that are left."""
+        for outcomes in list(self._under_way):
+            await outcomes.close()
+        return await self._supply.close()
 
     def _warn_if_entered(self) -> None:
         if not self._is_open:

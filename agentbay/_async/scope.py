@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import warnings
 from typing import TYPE_CHECKING
 
-from agentbay._transport.finishing import finish
+from agentbay._transport.finishing import finish, is_loop_running
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -93,12 +92,3 @@ class AsyncSessionScope:
 
     def __del__(self) -> None:
         self._warn_if_entered()
-
-
-def is_loop_running() -> bool:
-    """Return whether anything can be awaited in this thread."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

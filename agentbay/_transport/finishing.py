@@ -14,11 +14,20 @@ from agentbay._transport.deadline import Deadline
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-__all__ = ("finish", "finish_or_undo")
+__all__ = ("finish", "finish_or_undo", "is_loop_running")
 
 logger = logging.getLogger("agentbay")
 
 T = TypeVar("T")
+
+
+def is_loop_running() -> bool:
+    """Return whether this is called on an event loop, so that something can be awaited."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def finish(

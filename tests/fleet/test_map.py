@@ -20,6 +20,7 @@ from agentbay.errors import (
     RateLimitError,
 )
 from agentbay.testing import Capacity, Raw, Refusal, Text
+from tests.children import run_script
 from tests.fleet.conftest import ServeFunction
 from tests.surfaces import Lift, callback_for
 
@@ -342,6 +343,9 @@ async def test_bad_numbers_are_refused(serve: ServeFunction, concurrency: Any) -
         async with bay.fleet() as fleet:
             with pytest.raises(ConfigurationError, match="retries must be a whole number"):
                 fleet.map(callback_for(bay, echo), [1], retries=-1)
+            for timeout in (0, -1, float("nan")):
+                with pytest.raises(ConfigurationError, match="timeout must be more than 0"):
+                    fleet.map(callback_for(bay, echo), [1], timeout=timeout)
 
 
 async def test_a_function_that_is_not_asynchronous_is_refused(serve: ServeFunction) -> None:
@@ -370,3 +374,22 @@ async def test_a_wait_beyond_patience_is_not_begun(serve: ServeFunction) -> None
         assert sorted(outcome.success for outcome in outcomes) == [False, True]
         (failed,) = (outcome for outcome in outcomes if not outcome)
         assert isinstance(failed.error, RateLimitError)
+
+
+def test_a_fleet_that_is_dropped_warns() -> None:
+    source = """
+        import asyncio, warnings
+        from agentbay import AsyncAgentBay, Config
+
+        warnings.simplefilter("always")
+        bay = AsyncAgentBay("akm-x", Config(endpoint="http://127.0.0.1:9"))
+
+        async def main():
+            await bay.fleet().__aenter__()
+
+        asyncio.run(main())
+        """
+    finished = run_script(source, flags=())
+    assert finished.exit_code == 0
+    assert "ResourceWarning: A fleet with 0 sessions was dropped" in finished.stderr
+    assert "Its client was created at <string>:" in finished.stderr
