@@ -14,6 +14,11 @@ import anyio.abc
 from aiohttp import web
 from attrs import frozen
 
+from agentbay import RetryPolicy
+
+ONCE = RetryPolicy(max_attempts=1)
+"""For tests of what becomes of an answer: the first one counts."""
+
 
 @contextlib.asynccontextmanager
 async def relay_without_links(

@@ -36,6 +36,8 @@ T = TypeVar("T")
 # What a gateway answers when the service behind it is restarting, or busy.
 PASSING_STATUSES = frozenset({502, 503, 504})
 
+FIRST_FAILURE_STATUS = 500
+
 SHARE_OF_ONE_ATTEMPT = 1 / 3
 """How much of the time that is left an attempt may take while there are others to come.
 
@@ -118,13 +120,22 @@ def _pause_after(
 
 def _may_pass(problem: AgentBayError, *, idempotent: bool) -> bool:
     """Return whether another attempt may do better, and does nothing twice."""
-    if isinstance(problem, RateLimitError):
+    if _is_throttled(problem):
         return True  # refused before anything was done
     if isinstance(problem, TransportError):
         return (idempotent or problem.retryable) and not _is_hopeless(problem)
     if not idempotent or not isinstance(problem, ServiceError):
         return False
     return problem.http_status in PASSING_STATUSES or Code.UNAVAILABLE in problem.code
+
+
+def _is_throttled(problem: AgentBayError) -> bool:
+    if isinstance(problem, RateLimitError):
+        return True
+    # A time to wait makes any refusal one of being too busy; of a failure it says less.
+    if not isinstance(problem, ServiceError) or problem.retry_after is None:
+        return False
+    return problem.http_status is not None and problem.http_status < FIRST_FAILURE_STATUS
 
 
 def _is_hopeless(problem: TransportError) -> bool:

@@ -27,7 +27,7 @@ from agentbay import (
     TransportError,
 )
 from tests.conftest import ConnectFunction
-from tests.servers import Answer, ScriptedServer, Then, http
+from tests.servers import ONCE, Answer, ScriptedServer, Then, http
 
 OK = http(json.dumps({"RequestId": "r-1", "Success": True, "Data": {"SessionId": "s-1"}}))
 
@@ -153,7 +153,7 @@ async def test_broken_answers(connect: ConnectFunction, name: str) -> None:
     answer, kind, text = BROKEN[name]
     async with (
         ScriptedServer([answer]).running() as server,
-        connect("akm-secret", Config(endpoint=server.endpoint, timeout_ms=5000)) as bay,
+        connect("akm-secret", Config(endpoint=server.endpoint, timeout_ms=5000, retry=ONCE)) as bay,
     ):
         for message, error in await failures(bay):
             assert isinstance(error, kind), repr(error)
@@ -166,7 +166,7 @@ async def test_throttling_says_how_long_to_wait(connect: ConnectFunction) -> Non
     refused = http('{"Code": "Busy", "Message": "m"}', 400, x_acs_retry_after="1500")
     async with (
         ScriptedServer([Answer(refused)]).running() as server,
-        connect("k", Config(endpoint=server.endpoint)) as bay,
+        connect("k", Config(endpoint=server.endpoint, retry=ONCE)) as bay,
     ):
         with pytest.raises(AgentBayError) as caught:
             (await bay.create()).unwrap()

@@ -27,7 +27,7 @@ from agentbay import (
 )
 from tests.conftest import ConnectFunction
 from tests.faults.test_session_answers import CREATED, fault, ok, scripted, scripted_bay
-from tests.servers import Answer, ScriptedServer, Then
+from tests.servers import ONCE, Answer, ScriptedServer, Then
 
 REFUSED = {"RequestId": "r-no", "Success": False, "Code": "Busy", "Message": "try later"}
 SILENT = {"RequestId": "r-no", "Success": False, "Code": "Busy"}
@@ -66,7 +66,7 @@ async def listening(
 ) -> AsyncIterator[tuple[ScriptedServer, AsyncAgentBay]]:
     async with (
         ScriptedServer(answers).running() as server,
-        connect("akm-secret", Config(endpoint=server.endpoint, timeout_ms=5000)) as bay,
+        connect("akm-secret", Config(endpoint=server.endpoint, timeout_ms=5000, retry=ONCE)) as bay,
     ):
         yield server, bay
 

@@ -22,7 +22,7 @@ from agentbay import (
     TransportError,
 )
 from tests.conftest import ConnectFunction
-from tests.servers import Answer, ScriptedServer, Then, http
+from tests.servers import ONCE, Answer, ScriptedServer, Then, http
 
 CREATED = {"RequestId": "r-1", "Success": True, "Data": {"SessionId": "s-1"}}
 MEMBERS: Mapping[str, tuple[str, tuple[Any, ...], str]] = {
@@ -65,7 +65,7 @@ async def scripted(connect: ConnectFunction, *answers: Answer) -> AsyncIterator[
     """A session without a direct route, whose calls get these answers."""
     async with (
         ScriptedServer([ok(CREATED), *answers]).running() as server,
-        connect("key", Config(endpoint=server.endpoint, timeout_ms=5000)) as bay,
+        connect("key", Config(endpoint=server.endpoint, timeout_ms=5000, retry=ONCE)) as bay,
     ):
         yield (await bay.create()).unwrap()
 

@@ -24,7 +24,7 @@ from agentbay import (
     SessionError,
 )
 from tests.conftest import ConnectFunction
-from tests.servers import Answer, ScriptedServer, Then, http
+from tests.servers import ONCE, Answer, ScriptedServer, Then, http
 
 NOT_FOUND = {
     "Code": "InvalidMcpSession.NotFound",
@@ -52,7 +52,7 @@ def state(status: str | None, request_id: str = "r-poll") -> Answer:
 async def scripted_bay(connect: ConnectFunction, *answers: Answer) -> AsyncIterator[AsyncAgentBay]:
     async with (
         ScriptedServer(answers).running() as server,
-        connect("akm-secret", Config(endpoint=server.endpoint, timeout_ms=5000)) as bay,
+        connect("akm-secret", Config(endpoint=server.endpoint, timeout_ms=5000, retry=ONCE)) as bay,
     ):
         yield bay
 

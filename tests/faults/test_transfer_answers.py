@@ -21,7 +21,7 @@ from tests.faults.test_context_answers import (
 )
 from tests.faults.test_session_answers import CREATED, fault, ok
 from tests.files import tree_of
-from tests.servers import Answer, ScriptedServer, Then, http
+from tests.servers import ONCE, Answer, ScriptedServer, Then, http
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -50,7 +50,9 @@ async def transferring(
         script = [ok(CREATED), *[url if answer is None else answer for answer in answers]]
         async with (
             ScriptedServer(script).running() as api,
-            connect("akm-secret", Config(endpoint=api.endpoint, timeout_ms=5000)) as bay,
+            connect(
+                "akm-secret", Config(endpoint=api.endpoint, timeout_ms=5000, retry=ONCE)
+            ) as bay,
         ):
             yield (await bay.create()).unwrap(), api, store
 

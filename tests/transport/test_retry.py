@@ -110,9 +110,20 @@ async def test_a_create_that_may_have_been_done_is_not_repeated(
         assert len(server.requests) == 1
 
 
-async def test_a_create_that_was_refused_as_too_many_is_repeated(connect: ConnectFunction) -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        throttled(),
+        http(json.dumps({"Code": "Busy", "Message": "m"}), 400, x_acs_retry_after="5"),
+        http(json.dumps({"Success": False, "Code": "Throttling.User", "Message": "m"})),
+    ],
+    ids=["429", "any-with-a-time", "in-200"],
+)
+async def test_a_create_that_was_refused_as_too_many_is_repeated(
+    connect: ConnectFunction, refusal: bytes
+) -> None:
     async with (
-        ScriptedServer([Answer(throttled()), Answer(CREATED)]).running() as server,
+        ScriptedServer([Answer(refusal), Answer(CREATED)]).running() as server,
         connect("akm-x", Config(endpoint=server.endpoint, retry=QUICK)) as bay,
     ):
         created = await bay.create()
