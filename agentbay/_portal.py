@@ -316,13 +316,32 @@ class _HeldManager(Generic[T]):
             self._call.outcome.result()
         return self._entered.result()
 
-    def leave(self, *exc_info: Any) -> bool | None:
+    def begin_leaving(self, *exc_info: Any) -> _LoopThread | None:
+        """Let it be left, if it is entered here or about to be; interrupts have to wait for that.
+
+        Otherwise a second Ctrl-C right after the first would keep sessions from being deleted.
+        """
         thread = self._call.thread
         if thread is None or thread is not _current or self._call.outcome.done():
             return None  # entered before a fork by the parent, or left when the loop stopped
+        interrupt: KeyboardInterrupt | None = None
+        begun = False
+        while not begun:
+            try:
+                self._exc_info = exc_info or self._exc_info
+                thread.post(self._leaving.set)
+                begun = True
+            except KeyboardInterrupt as exc:
+                interrupt = exc
+        if interrupt is not None:
+            raise interrupt
+        return thread
+
+    def leave(self, *exc_info: Any) -> bool | None:
+        thread = self.begin_leaving(*exc_info)
+        if thread is None:
+            return None
         _check_caller(thread)
-        self._exc_info = exc_info
-        thread.post(self._leaving.set)
         self._call.wait()
         return self._call.outcome.result()
 
@@ -406,16 +425,26 @@ class Mirror(Generic[ImplT]):
 
     def _enter(self, manager: AbstractAsyncContextManager[T, bool | None]) -> T:
         held = _HeldManager(manager)
-        value = held.enter()
-        dropped = weakref.finalize(self, held.abandon)
-        dropped.atexit = False
-        self._held.append((held, dropped))
+        try:
+            value = held.enter()
+            dropped = weakref.finalize(self, held.abandon)
+            dropped.atexit = False
+            self._held.append((held, dropped))
+        except BaseException:
+            held.begin_leaving()  # an interrupt may have come right after it was entered
+            raise
         return value
 
     def _exit(self, *exc_info: object) -> bool | None:
-        held, dropped = self._held.pop()
-        dropped.detach()
-        return held.leave(*exc_info)
+        held, dropped = self._held[-1]
+        try:
+            return held.leave(*exc_info)
+        except BaseException:
+            held.begin_leaving()  # an interrupt may have come right before
+            raise
+        finally:
+            dropped.detach()
+            self._held.pop()
 
     @staticmethod
     async def _iterable(items: Iterable[T]) -> AsyncIterator[T]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
 import anyio
@@ -92,6 +92,7 @@ class Job(Generic[ItemT, OutcomeT]):
         """Give up what is still worked on. Idempotent."""
         self._closed = True
         await self._background.close()
+        await self._items.aclose()
         self._notify()
 
     def _notify(self) -> None:
@@ -140,10 +141,17 @@ class Job(Generic[ItemT, OutcomeT]):
             return self._begun - 1, item
 
 
-async def _asynchronous(items: Iterable[ItemT] | AsyncIterable[ItemT]) -> AsyncIterator[ItemT]:
+async def _asynchronous(
+    items: Iterable[ItemT] | AsyncIterable[ItemT],
+) -> AsyncGenerator[ItemT, None]:
+    """Iterate over *items*; a generator is closed at the end, whatever that is."""
     if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
+        try:
+            async for item in items:
+                yield item
+        finally:
+            if isinstance(items, AsyncGenerator):
+                await items.aclose()
     else:
         for item in items:
             yield item

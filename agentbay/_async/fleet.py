@@ -81,7 +81,9 @@ class AsyncFleet:
         self._reuse = reuse
         self._tally = Tally()
         self._supply = SessionSupply(agent_bay, params, concurrency, self._tally)
+        # Made with their first use, which is on a loop.
         self._slots: anyio.CapacityLimiter | None = None
+        self._reporting: anyio.Lock | None = None
         self._under_way: set[AsyncFleetOutcomes[Any, Any]] = set()
 
     def __repr__(self) -> str:
@@ -120,7 +122,7 @@ class AsyncFleet:
                 after it the session counts as failed.
             retries: Further attempts after the first for an item whose session failed.
             retry_on: Errors of *function* after which an item is tried again as well.
-            progress: Called after each item that has ended.
+            progress: Called after each item that has ended, once at a time.
 
         Returns:
             The outcomes, to iterate over.
@@ -153,7 +155,11 @@ class AsyncFleet:
     async def _report(
         self, progress: Callable[[FleetStats], Awaitable[None] | None] | None
     ) -> None:
-        if progress is not None:
+        if progress is None:
+            return
+        if self._reporting is None:
+            self._reporting = anyio.Lock()
+        async with self._reporting:  # one call after the other, so that numbers only grow
             pending = progress(self.stats)
             if pending is not None:
                 await pending

@@ -92,7 +92,7 @@ class Fleet(Mirror[AsyncFleet]):
                 after it the session counts as failed.
             retries: Further attempts after the first for an item whose session failed.
             retry_on: Errors of *function* after which an item is tried again as well.
-            progress: Called after each item that has ended.
+            progress: Called after each item that has ended, once at a time.
 
         Returns:
             The outcomes, to iterate over.

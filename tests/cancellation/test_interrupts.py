@@ -32,7 +32,8 @@ def interrupt_everywhere(service: Service, name: str, further: tuple[int, ...]) 
         env={"AGENTBAY_ENDPOINT": service.endpoint, "AGENTBAY_API_KEY": service.api_key},
         timeout=600 if EVERYWHERE else 60,
     )
-    assert (finished.exit_code, finished.stderr) == (0, "")
+    assert finished.exit_code == 0, finished.stderr
+    assert finished.stderr == ""
     said, times = finished.lines[0].split()
     assert said == name
     assert int(times) > 0

@@ -287,7 +287,9 @@ async def test_progress_is_told(serve: ServeFunction) -> None:
         told: list[FleetStats] = []
         async with bay.fleet(concurrency=2) as fleet:
             await collect(fleet.map(callback_for(bay, echo), range(6), progress=told.append))
-        assert [stats.done for stats in told] == [1, 2, 3, 4, 5, 6]
+        done = [stats.done for stats in told]
+        assert len(done) == 6
+        assert done == sorted(done)  # two may have ended before the first is told
         assert told[-1].succeeded == 6
         assert told[-1].items.count == 6
         assert 0 < told[-1].items.p50 <= told[-1].items.p95 <= told[-1].items.longest
