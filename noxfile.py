@@ -61,6 +61,14 @@ def tests_lowest(session: nox.Session) -> None:
     run_tests(session)
 
 
+@nox.session(name="tests-cancellation")
+def tests_cancellation(session: nox.Session) -> None:
+    """Cancel and interrupt every operation at every suspension; the other tests take some."""
+    install(session, *PROJECT, groups=("test",))
+    env = {**CLEAN_ENV, "CANCEL_EVERYWHERE": "1"}
+    session.run("pytest", "tests/cancellation", "-n", "2", *session.posargs, env=env)
+
+
 @nox.session
 def compat(session: nox.Session) -> None:
     """Compare with the public client, which has the same import name and so its own environment."""

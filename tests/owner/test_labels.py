@@ -214,10 +214,10 @@ os.waitpid(pid, 0)
 """
     lines = await in_child(service, source)
     assert lines[0] == "renewed"
-    parents, childs = lines[1].split()
+    of_parent, of_child = lines[1].split()
     asked = {request.session_id for request in service.named("SetLabel")}
-    assert asked == {childs}
-    processes = {service.sessions[name].labels[PROCESS] for name in (parents, childs)}
+    assert asked == {of_child}
+    processes = {service.sessions[name].labels[PROCESS] for name in (of_parent, of_child)}
     assert len(processes) == 2
 
 

@@ -172,7 +172,7 @@ def test_every_kind_has_a_name_in_files(tmp_path: Path, kind: str) -> None:
         ({"fault": "reset", "nht": 1}, "unknown name nht @ $.rules[1]"),
         ({"fault": "reset", "nth": 0}, "0 @ $.rules[1]"),
         ({"fault": "reset", "probability": 1.5}, "1.5 @ $.rules[1]"),
-        ({"fault": "reset", "route": "lik"}, "must be one of api, link, "),
+        ({"fault": "reset", "route": "pipe"}, "must be one of api, link, "),
     ],
 )
 def test_a_bad_rule_is_named(tmp_path: Path, rule: dict[str, Any], problem: str) -> None:
