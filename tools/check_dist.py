@@ -17,7 +17,16 @@ from pathlib import Path
 INSTALL_TIMEOUT = 300.0
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED_IN_SDIST = ("pyproject.toml", "noxfile.py", "LICENSE", "README.md", "CHANGELOG.md")
-FOLDERS_OF_SDIST = {"agentbay", "changes", "docs", "examples", "scripts", "tests", "tools"}
+FOLDERS_OF_SDIST = {
+    "agentbay",
+    "benchmarks",
+    "changes",
+    "docs",
+    "examples",
+    "scripts",
+    "tests",
+    "tools",
+}
 
 # Runs in an environment that holds the wheel and its core dependencies, far from the checkout.
 FIRST_USE = """

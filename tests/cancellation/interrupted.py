@@ -26,6 +26,8 @@ PATIENCE = 10.0
 PROMPT_SECONDS = 3.0
 """Within which KeyboardInterrupt must be there; less than the grace for clean-up."""
 
+NEVER = sys.maxsize
+
 Call = Callable[[], object]
 
 
@@ -230,6 +232,7 @@ def main(name: str, *further: int, stride: int = 1) -> None:
             if session.ws_url:
                 session.command.start("true").close()  # the channel has tasks, too
             world.before = world.session_ids()
+            interrupted_at(world, OPERATIONS[name], (NEVER,))  # imports what is imported late
             point = 1
             while interrupted_at(world, OPERATIONS[name], (point, *(point + n for n in further))):
                 times += 1

@@ -23,7 +23,7 @@ __all__ = ("Way", "cut_short_everywhere")
 
 EVERYWHERE = bool(os.environ.get("CANCEL_EVERYWHERE"))
 """Whether every operation is cut short at each suspension and in each way, which takes long."""
-DENSE, STRIDE = 25, 7
+DENSE, STRIDE = 12, 11
 """Otherwise: up to where each suspension gets its turn, and how far apart the others are."""
 LONGEST_CALL = 30.0
 

@@ -23,7 +23,7 @@ TIMES = {"once": (), "again": (1,), "thrice": (2, 3)}
 
 
 def interrupt_everywhere(service: Service, name: str, further: tuple[int, ...]) -> None:
-    stride = 1 if EVERYWHERE else 9 if name in COSTLY else 2
+    stride = 1 if EVERYWHERE else 13 if name in COSTLY else 3
     finished = run_script(
         f"""
         from tests.cancellation.interrupted import main
@@ -73,7 +73,7 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("number", range(10 if EVERYWHERE else 4))
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_kill_at_any_time(recording: Service, program: str, number: int) -> None:
     seconds = random.Random(number).uniform(0, 0.4)

@@ -7,11 +7,11 @@ import pytest
 from tests.conftest import ConnectFunction
 from tests.fleet.trouble import run
 
-ITEMS = 120
+ITEMS = 100
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 async def test_nothing_is_lost_and_nothing_leaks(connect: ConnectFunction, seed: int) -> None:
     report = await run(seed, ITEMS, connect)
     assert report.errors == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agentbay._wire.persistence import Unpacking
@@ -229,6 +229,7 @@ OBJECTS = st.dictionaries(KEY, st.sampled_from([Kind.FILE, Kind.DIRECTORY]), max
 
 
 @given(st.lists(st.tuples(OBJECTS, st.sets(KEY, max_size=4)), max_size=5), KEY)
+@example([({b"/d/x.txt": Kind.FILE, b"/d/x/y": Kind.FILE}, set())], b"/d")
 @settings(deadline=None, max_examples=25)
 def test_the_store_is_a_map_of_keys_in_which_nothing_is_inside_of_a_file(
     tmp_path_factory: pytest.TempPathFactory,

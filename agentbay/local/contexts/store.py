@@ -256,7 +256,7 @@ class ContextStore:
         return await self._database.transaction(write)
 
     async def children(self, context_id: str, folder: bytes) -> list[Child]:
-        """Return what is directly below *folder*, in the order of the keys."""
+        """Return what is directly below *folder*, in the order of the names."""
 
         def read(database: sqlite3.Connection) -> list[Child]:
             seq = _seq(database, context_id)
@@ -391,7 +391,8 @@ def _without_doubles(children: list[Child]) -> list[Child]:
     for child in children:
         if child.object is not None or child.key not in by_key:
             by_key[child.key] = child
-    return list(by_key.values())
+    # What is in "x" comes after "x.txt", but "x" itself before it.
+    return [by_key[key] for key in sorted(by_key)]
 
 
 def _object(row: tuple[bytes, str, int, int, int, bytes, str, int, float]) -> Object:
