@@ -97,8 +97,13 @@ async def _cut_short(world: World, operation: Operation, way: Way, point: int) -
 async def _run(call: Call, way: Way, point: int) -> Attempt:
     by_scope, again = way.value
     scope = anyio.CancelScope()
+    was_cut = False
 
     def cut() -> None:
+        nonlocal was_cut
+        if root.done():
+            return  # it was another task of the operation, which ends a moment later
+        was_cut = True
         if by_scope and not scope.cancel_called:
             scope.cancel()
         else:
@@ -117,17 +122,11 @@ async def _run(call: Call, way: Way, point: int) -> Attempt:
             stack = "\n".join(map(str, root.get_stack()))
             root.cancel()
             raise AssertionError(f"the call does not end: {stack}")
-    _check_outcome(root, injection, scope, by_scope=by_scope)
-    return Attempt(injection.reached, injection.count)
-
-
-def _check_outcome(
-    root: asyncio.Task[Any], injection: Injection, scope: anyio.CancelScope, *, by_scope: bool
-) -> None:
     if not root.cancelled():
         root.result()  # a call that is cut short fails in no other way
         # A call under a shield may end well; but nothing may swallow a task's own cancellation.
-        assert by_scope or not injection.reached, "the cancellation was swallowed"
+        assert by_scope or not was_cut, "the cancellation was swallowed"
+    return Attempt(was_cut, injection.count)
 
 
 async def _all_ended(tasks: set[asyncio.Task[Any]]) -> None:
