@@ -62,7 +62,7 @@ class Attempts(Generic[ItemT, ValueT]):
 
     function: Callable[[AsyncSession, ItemT], Awaitable[ValueT]]
     supply: SessionSupply
-    slots: Callable[[], anyio.CapacityLimiter]
+    slots: Callable[[], anyio.Semaphore]
     tally: Tally
     timeout: float | None
     retries: int

@@ -82,7 +82,7 @@ class AsyncFleet:
         self._tally = Tally()
         self._supply = SessionSupply(agent_bay, params, concurrency, self._tally)
         # Made with their first use, which is on a loop.
-        self._slots: anyio.CapacityLimiter | None = None
+        self._slots: anyio.Semaphore | None = None
         self._reporting: anyio.Lock | None = None
         self._under_way: set[AsyncFleetOutcomes[Any, Any]] = set()
 
@@ -147,9 +147,10 @@ class AsyncFleet:
         self._under_way.add(outcomes)
         return outcomes._attach(job)
 
-    def _shared_slots(self) -> anyio.CapacityLimiter:
+    def _shared_slots(self) -> anyio.Semaphore:
         if self._slots is None:
-            self._slots = anyio.CapacityLimiter(self._concurrency)
+            # The capacity limiter of anyio 4.11 lets one too many in.
+            self._slots = anyio.Semaphore(self._concurrency)
         return self._slots
 
     async def _report(
