@@ -113,7 +113,8 @@ class Gateway:
                 except ServiceError as exc:
                     response = self._error(exc, request_id)
                 except ConnectionError:
-                    raise  # the client is gone
+                    # The client is gone. Raised, aiohttp would log it as a failure of ours.
+                    return web.Response()
                 except Exception:
                     logger.exception("Request %s failed unexpectedly", request_id)
                     response = self._error(_internal(), request_id)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import os
+import random
+import socket
 import sqlite3
 import ssl
+import struct
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import aiohttp
 import anyio
@@ -322,3 +327,32 @@ async def test_two_hundred_sessions_leave_nothing() -> None:
         await at_once(200)
         assert counts() == before
         assert len(runtime.sessions) == 0
+
+
+async def test_clients_that_vanish_are_no_failures(caplog: pytest.LogCaptureFixture) -> None:
+    """Whenever the connection ends: while a request is read, handled, or answered."""
+    chance = random.Random(1)
+    reset = struct.pack("ii", 1, 0)
+
+    async with LocalRuntime(network="none", isolation="none") as runtime:
+        body = urlencode({"Authorization": f"Bearer {runtime.api_key}", "Labels": "{}"})
+        place = runtime.endpoint.removeprefix("http://")
+        request = (
+            f"POST /?Action=ListSession HTTP/1.1\r\nHost: {place}\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+
+        async def ask_and_vanish() -> None:
+            host, _, port = place.partition(":")
+            with socket.socket() as client:
+                client.setblocking(False)
+                await asyncio.get_running_loop().sock_connect(client, (host, int(port)))
+                client.send(request)
+                await asyncio.sleep(chance.uniform(0, 0.004))
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+
+        for _ in range(150):
+            await asyncio.gather(*(ask_and_vanish() for _ in range(4)))
+    failures = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.getMessage() for record in failures] == []
