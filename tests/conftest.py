@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import anyio.from_thread
 import pytest
+from hypothesis import HealthCheck, settings
 
 from agentbay import AgentBay, AsyncAgentBay, AsyncSession, Config, CreateSessionParams
 from agentbay.local.runtime import LocalRuntime
@@ -14,6 +15,10 @@ from tests.servers import relay_without_links
 from tests.surfaces import lift
 
 ConnectFunction = Callable[..., AsyncAgentBay]
+
+# How quickly examples are made, and run, tells of the machine and what else it does.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -313,19 +313,22 @@ async def test_two_hundred_sessions_leave_nothing() -> None:
                     group.start_soon(cycles, count // 4)
             await until(lambda: len(asyncio.all_tasks()) <= tasks)
 
-        def counts() -> tuple[int, int, set[str], set[str]]:
+        def counts() -> tuple[int, int]:
             threads = sum(
                 not thread.name.startswith(("AnyIO", "asyncio"))  # pools that serve many
                 for thread in threading.enumerate()
             )
-            return open_files(), threads, child_processes(), entries(sandboxes)
+            return open_files(), threads
 
         await cycles(1)
         tasks = len(asyncio.all_tasks()) + 4  # of the connections that are kept
         await at_once(8)
         before, tasks = counts(), len(asyncio.all_tasks())
+        others = child_processes(), entries(sandboxes)
         await at_once(200)
-        assert counts() == before
+        # Connections that were kept may have ended meanwhile, so there may be fewer.
+        assert all(now <= then for now, then in zip(counts(), before, strict=True))
+        assert (child_processes(), entries(sandboxes)) == others
         assert len(runtime.sessions) == 0
 
 
