@@ -13,6 +13,9 @@ from agentbay import AsyncAgentBay, Config
 from agentbay.testing import RecordingServer
 from tests.conftest import ConnectFunction
 
+async_only = pytest.mark.parametrize("connect", ["async"], indirect=True)
+blocking_only = pytest.mark.parametrize("connect", ["sync"], indirect=True)
+
 Served = tuple[RecordingServer, AsyncAgentBay]
 ServeFunction = Callable[..., AbstractAsyncContextManager[Served]]
 

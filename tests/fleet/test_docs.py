@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 
 from tests.api.source import ROOT
+from tests.children import run_script
 
 PAGE = (ROOT / "docs" / "many-sessions.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -22,15 +20,8 @@ def test_every_program_has_an_expected_output() -> None:
 
 @pytest.mark.parametrize("number", range(len(OUTPUTS)))
 def test_program_runs(number: int) -> None:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("AGENTBAY_")}
-    finished = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAMS[number]],
-        cwd=ROOT,
-        env={**clean, "AGENTBAY_ENDPOINT": "local"},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=50,
+    finished = run_script(
+        PROGRAMS[number], flags=("-W", "error"), env={"AGENTBAY_ENDPOINT": "local"}, timeout=50
     )
-    assert (finished.returncode, finished.stderr) == (0, "")
-    assert re.fullmatch(OUTPUTS[number], finished.stdout)
+    assert (finished.exit_code, finished.stderr) == (0, "")
+    assert re.fullmatch(OUTPUTS[number], "".join(f"{line}\n" for line in finished.lines))

@@ -8,8 +8,8 @@ import pytest
 from agentbay import AsyncSession
 from agentbay.errors import ConfigurationError, ItemTimeoutError
 from agentbay.testing import Capacity, Refusal
-from tests.fleet.conftest import ServeFunction
-from tests.surfaces import Lift, callback_for
+from tests.fleet.conftest import ServeFunction, async_only
+from tests.surfaces import callback_for
 
 
 async def name(session: AsyncSession) -> str:
@@ -53,10 +53,9 @@ async def test_one_that_fails_harms_no_other(serve: ServeFunction) -> None:
         assert len(server.sessions) == 3  # they stay the caller's
 
 
+@async_only  # a blocking function cannot be stopped; see the tests of map
 async def test_calls_have_their_time(serve: ServeFunction) -> None:
     async with serve() as (_, bay), bay.fleet() as fleet:
-        if isinstance(bay, Lift):
-            return  # a blocking function cannot be stopped; see the tests of map
         sessions = [result.unwrap() for result in await fleet.create_many(2)]
 
         async def work(session: AsyncSession) -> None:

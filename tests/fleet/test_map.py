@@ -21,7 +21,7 @@ from agentbay.errors import (
 )
 from agentbay.testing import Capacity, Raw, Refusal, Text
 from tests.children import run_script
-from tests.fleet.conftest import ServeFunction
+from tests.fleet.conftest import ServeFunction, async_only, blocking_only
 from tests.surfaces import Lift, callback_for
 
 Outcomes = list[FleetOutcome[Any, Any]]
@@ -229,6 +229,7 @@ async def test_items_are_asked_for_as_they_are_needed(serve: ServeFunction) -> N
             await collect(outcomes)
 
 
+@async_only
 async def test_an_asynchronous_iterable_gives_items(serve: ServeFunction) -> None:
     async def numbers() -> AsyncIterator[int]:
         for number in range(5):
@@ -236,17 +237,15 @@ async def test_an_asynchronous_iterable_gives_items(serve: ServeFunction) -> Non
             yield number
 
     async with serve() as (_, bay):
-        if isinstance(bay, Lift):
-            return  # a blocking program has none
         async with bay.fleet() as fleet:
             outcomes = await collect(fleet.map(echo, numbers()))
         assert sorted(outcome.item for outcome in outcomes) == [0, 1, 2, 3, 4]
 
 
+@blocking_only
 async def test_items_may_be_made_by_blocking_calls(serve: ServeFunction) -> None:
     async with serve() as (_, bay):
-        if not isinstance(bay, Lift):
-            return  # they would stop the loop
+        assert isinstance(bay, Lift)
         blocking = bay._blocking
 
         def labels() -> Iterator[str]:
@@ -350,13 +349,11 @@ async def test_bad_numbers_are_refused(serve: ServeFunction, concurrency: Any) -
                     fleet.map(callback_for(bay, echo), [1], timeout=timeout)
 
 
+@async_only
 async def test_a_function_that_is_not_asynchronous_is_refused(serve: ServeFunction) -> None:
-    async with serve() as (_, bay):
-        if isinstance(bay, Lift):
-            return  # there it is right
-        async with bay.fleet() as fleet:
-            with pytest.raises(TypeError, match="write it as 'async def'"):
-                await collect(fleet.map(lambda session, item: item, [1]))
+    async with serve() as (_, bay), bay.fleet() as fleet:
+        with pytest.raises(TypeError, match="write it as 'async def'"):
+            await collect(fleet.map(lambda session, item: item, [1]))
 
 
 async def test_what_no_attempt_will_mend_is_told_at_once(serve: ServeFunction) -> None:
