@@ -63,7 +63,7 @@ class Answer:
     """The bytes sent in answer to one request, and what follows."""
 
     data: bytes = b""
-    then: Then = Then.CLOSE
+    then: Then = Then.KEEP
 
 
 def http(

@@ -130,11 +130,11 @@ BROKEN: dict[str, tuple[Answer, type[AgentBayError], str]] = {
     "empty": (Answer(http("")), ProtocolError, "not JSON"),
     "list": (Answer(http("[1]")), ProtocolError, "not an object"),
     "wrong-data": (Answer(http('{"Success": true, "Data": 5}')), ProtocolError, "$"),
-    "truncated": (Answer(http("{", length=50)), TransportError, "broke off"),
-    "no-answer": (Answer(b""), TransportError, "without an answer"),
+    "truncated": (Answer(http("{", length=50), Then.CLOSE), TransportError, "broke off"),
+    "no-answer": (Answer(b"", Then.CLOSE), TransportError, "without an answer"),
     "reset": (Answer(b"", Then.RESET), TransportError, "connection"),
-    "not-http": (Answer(b"220 smtp ready\r\n\r\n"), ProtocolError, "HTTP"),
-    "half-a-header": (Answer(b"HTTP/1.1 200 OK\r\nContent-"), TransportError, ""),
+    "not-http": (Answer(b"220 smtp ready\r\n\r\n", Then.CLOSE), ProtocolError, "HTTP"),
+    "half-a-header": (Answer(b"HTTP/1.1 200 OK\r\nContent-", Then.CLOSE), TransportError, ""),
     "server-fault": (
         Answer(http('{"Code": "X", "Message": "broken", "RequestId": "r-9"}', 500)),
         ServerFaultError,
@@ -194,7 +194,7 @@ async def test_nothing_hangs(connect: ConnectFunction, answer: Answer) -> None:
 
 RECOVERING: Sequence[Answer] = (
     Answer(b"", Then.RESET),
-    Answer(http("{", length=50)),
+    Answer(http("{", length=50), Then.CLOSE),
     Answer(http("nonsense"), Then.KEEP),
 )
 
@@ -224,8 +224,8 @@ LINK_ANSWERS = {
     "wrong-data": (Answer(http('{"data": 5}')), "Invalid data field type in LinkUrl response"),
     "no-result": (Answer(http('{"data": {"result": 5}}')), "No result field in LinkUrl response"),
     "not-json": (Answer(http("<html>")), "HTTP request failed: "),
-    "dropped": (Answer(b""), "HTTP request failed: "),
-    "truncated": (Answer(http("{", length=99)), "HTTP request failed: "),
+    "dropped": (Answer(b"", Then.CLOSE), "HTTP request failed: "),
+    "truncated": (Answer(http("{", length=99), Then.CLOSE), "HTTP request failed: "),
 }
 
 

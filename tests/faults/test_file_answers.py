@@ -99,7 +99,7 @@ async def test_a_silent_failure_gets_the_documented_words(
 @pytest.mark.parametrize("name", MEMBERS)
 async def test_a_lost_answer_is_a_failure(connect: ConnectFunction, name: str) -> None:
     member, arguments, _ = MEMBERS[name]
-    broken = Answer(http("{}", length=100))
+    broken = Answer(http("{}", length=100), Then.CLOSE)
     async with scripted(connect, broken) as session:
         result = await getattr(session.file_system, member)(*arguments)
         assert not result.success
@@ -233,6 +233,6 @@ async def test_other_failures_of_git(connect: ConnectFunction) -> None:
     async with scripted(connect, VERSION, command(127)) as session:
         with pytest.raises(GitNotFoundError):
             await session.git.pull("repo")
-    async with scripted(connect, Answer(http("{}", length=100))) as session:
+    async with scripted(connect, Answer(http("{}", length=100), Then.CLOSE)) as session:
         with pytest.raises(TransportError):  # whether git ran at all is not known
             await session.git.pull("repo")

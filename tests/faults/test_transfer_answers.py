@@ -257,17 +257,17 @@ DOWNLOADS: Mapping[str, tuple[Sequence[Answer], Sequence[Answer | None], str]] =
         "Download failed with HTTP 206",
     ),
     "truncated": (
-        [Answer(http(CONTENT, length=len(CONTENT) + 1))],
+        [Answer(http(CONTENT, length=len(CONTENT) + 1), Then.CLOSE)],
         [INTERNAL, *ARRIVED, None],
         "Download exception: The answer of ",
     ),
     "without-length": (
-        [Answer(b"HTTP/1.1 200 OK\r\n\r\n" + CONTENT)],
+        [Answer(b"HTTP/1.1 200 OK\r\n\r\n" + CONTENT, Then.CLOSE)],
         [INTERNAL, *ARRIVED, None],
         "Download exception: The answer does not say where the file ends",
     ),
     "garbage": (
-        [Answer(b"\0\1\2\r\n\r\n")],
+        [Answer(b"\0\1\2\r\n\r\n", Then.CLOSE)],
         [INTERNAL, *ARRIVED, None],
         "Download exception: ",
     ),

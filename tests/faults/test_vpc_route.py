@@ -61,7 +61,7 @@ async def test_call_goes_to_the_address_inside(connect: ConnectFunction) -> None
     ("answer", "message"),
     [
         (Answer(http("x", 502)), "HTTP request failed with code: 502"),
-        (Answer(b""), "HTTP request failed: "),
+        (Answer(b"", Then.CLOSE), "HTTP request failed: "),
         (Answer(http("<html>")), "Unexpected error: "),
         (Answer(http('{"content": ["why"], "isError": true}')), "why"),
     ],

@@ -27,7 +27,7 @@ from agentbay import (
 from agentbay.testing import Answer, Data, RecordingServer, Refusal
 from tests.conftest import ConnectFunction
 from tests.servers import Answer as HttpAnswer
-from tests.servers import ScriptedServer, http
+from tests.servers import ScriptedServer, Then, http
 from tests.surfaces import Lift
 
 DESCRIPTION = json.dumps(
@@ -208,7 +208,7 @@ async def test_failures_of_the_storage_are_results(
     connect: ConnectFunction, server: RecordingServer
 ) -> None:
     storage = ScriptedServer(
-        [HttpAnswer(http("", 403)), HttpAnswer(b""), HttpAnswer(http("", 200))]
+        [HttpAnswer(http("", 403)), HttpAnswer(b"", Then.CLOSE), HttpAnswer(http("", 200))]
     )
     async with storage.running(), connect(server.api_key, Config(endpoint=server.endpoint)) as bay:
         url = f"{storage.endpoint}/o?sig=a%2Bb"
