@@ -91,14 +91,14 @@ def compat(session: nox.Session) -> None:
 def sync(session: nox.Session) -> None:
     """Write the blocking mirror agentbay/_sync from agentbay/_async."""
     install(session, groups=("format",))
-    session.run("python", "tools/generate_sync.py")
+    session.run("python", "-m", "tools.generate_sync")
 
 
 @nox.session(name="sync-check")
 def sync_check(session: nox.Session) -> None:
     """Fail if the blocking mirror is not what the generator would write."""
     install(session, groups=("format",))
-    session.run("python", "tools/generate_sync.py", "--check")
+    session.run("python", "-m", "tools.generate_sync", "--check")
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""The loop thread behind the blocking surface, and the base class of the generated mirrors.
+"""Blocking calls of coroutines, and the base class of the generated mirrors.
 
 All blocking calls of a process run as tasks of one loop in one daemon thread. Not as those of an
 anyio ``BlockingPortal``: it cannot be interrupted while a task or a context manager starts, dies of
@@ -8,19 +8,16 @@ a ``SystemExit``, and blocks a foreign loop meanwhile.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import builtins
-import os
 import sys
-import threading
 import warnings
 import weakref
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
-from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
 
+from agentbay import _loop_thread
 from agentbay._caller import Errands, waiting_thread
 from agentbay.errors import BlockingCallWarning, ClientClosedError
 
@@ -30,6 +27,8 @@ if TYPE_CHECKING:
 
     import anyio
 
+    from agentbay._loop_thread import LoopThread
+
 __all__ = ("Mirror", "run", "run_awaitable")
 
 P = ParamSpec("P")
@@ -37,130 +36,12 @@ T = TypeVar("T")
 ImplT = TypeVar("ImplT")
 MirrorT = TypeVar("MirrorT", bound="Mirror[Any]")
 
-_GRACE = 5.0  # seconds that a cancelled coroutine gets for its clean-up, after Ctrl-C and at exit
 _OWN_LOOP = "blocking call from the loop that has to serve it; use the async client here"
 _FOREIGN_LOOP = "blocking call in a running event loop, which it stops; use the async client here"
 _POLL_INTERVAL = 0.1 if sys.platform == "win32" else None  # untimed, it would ignore Ctrl-C there
 
 
-class _Executor(ThreadPoolExecutor):
-    """Takes work also while the interpreter exits, when pools of threads refuse it.
-
-    Clean-up at exit may need a connection, and so the look-up of a host name. That then blocks
-    the loop, which has nothing else to do but other clean-up.
-    """
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        try:
-            return super().submit(fn, *args, **kwargs)
-        except RuntimeError:
-            done: Future[T] = Future()
-            try:
-                done.set_result(fn(*args, **kwargs))
-            except Exception as exc:  # noqa: BLE001 - carried to whoever waits
-                done.set_exception(exc)
-            return done
-
-
-class _LoopThread:
-    """A daemon thread that runs one event loop."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.loop.set_default_executor(_Executor(thread_name_prefix="asyncio"))
-        self.closed = False
-        self.calls: dict[asyncio.Task[None], _Call[Any]] = {}
-        self._stopping = asyncio.Event()
-        # Reentrant: a signal handler may make a blocking call while this thread holds it.
-        self._lock = threading.RLock()
-        main = partial(Context().run, self._main)  # 3.14 may pass on the starter's context
-        self._thread = threading.Thread(target=main, name="agentbay-loop", daemon=True)
-        try:
-            self._thread.start()
-        except RuntimeError as exc:
-            self.loop.close()
-            raise ClientClosedError(f"cannot start the loop thread: {exc}") from exc
-
-    def is_current(self) -> bool:
-        return threading.get_ident() == self._thread.ident
-
-    def post(self, callback: Callable[[], object]) -> bool:
-        """Run *callback* in the loop, unless it is closed; what is posted before a stop runs."""
-        with self._lock:
-            if not self.closed:
-                self.loop.call_soon_threadsafe(callback)
-            return not self.closed
-
-    def stop(self) -> None:
-        """Cancel what still runs and give its clean-up a moment."""
-        with self._lock:
-            self.post(self._stopping.set)
-            self.closed = True
-        self._thread.join(_GRACE)
-
-    def _main(self) -> None:
-        try:
-            self.loop.run_until_complete(self._stopping.wait())
-        finally:
-            with self._lock:
-                self.closed = True
-            self.loop.run_until_complete(self._cancel_remaining())
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-            # asyncio.run() would start a thread to shut the default executor down, which
-            # Python 3.12 forbids at exit. close() lets the idle threads of the executor go.
-            self.loop.close()
-
-    async def _cancel_remaining(self) -> None:
-        for call in self.calls.values():
-            call.cancel_here()
-        if self.calls:
-            await asyncio.wait([*self.calls])
-        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-
-
-# Both are replaced in a forked child. The lock is reentrant for the same reason as above.
-_lock = threading.RLock()
-_current: _LoopThread | None = None
-_exiting = False
-# Inherited through fork and never closed: that would reach into the parent's, for they share epoll.
-_parked: list[_LoopThread] = []
-
-
-def _loop_thread() -> _LoopThread:
-    global _current  # noqa: PLW0603 - one per process
-    with _lock:
-        if _current is None or _current.closed:
-            if _exiting:
-                raise ClientClosedError("blocking call while the interpreter exits")
-            _current = _LoopThread()
-        return _current
-
-
-def _stop_at_exit() -> None:
-    global _exiting  # noqa: PLW0603 - one per process
-    _exiting = True
-    if _current is not None:
-        _current.stop()
-
-
-def _start_fresh_after_fork() -> None:
-    global _lock, _current  # noqa: PLW0603 - one per process
-    _lock = threading.RLock()
-    if _current is not None:
-        _parked.append(_current)
-        _current = None
-
-
-# At import, so that exit handlers of the program run earlier and can still make blocking calls.
-atexit.register(_stop_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_fresh_after_fork)
-
-
-def _check_caller(thread: _LoopThread) -> None:
+def _check_caller(thread: LoopThread) -> None:
     """Refuse a call that would wait for itself, warn of one that stops another loop."""
     if thread.is_current():
         raise ClientClosedError(_OWN_LOOP)
@@ -191,13 +72,13 @@ class _Call(Generic[T]):
         self._errands = Errands()
         self._attended = attended
         self._coro = coro
-        self.thread: _LoopThread | None = None
+        self.thread: LoopThread | None = None
         self.on_cancel: Callable[[], object] | None = None
         self._task: asyncio.Task[None] | None = None
         self._scope: anyio.CancelScope | None = None
 
     def submit(self, *, blocking: bool = True) -> None:
-        thread = _loop_thread()
+        thread = _loop_thread.running()
         if blocking:
             _check_caller(thread)
         self.thread = thread
@@ -229,10 +110,10 @@ class _Call(Generic[T]):
         except BaseException:
             if not self.outcome.done():
                 self.cancel()
-                wait([self.outcome], timeout=_GRACE)
+                wait([self.outcome], timeout=_loop_thread.GRACE)
             raise
 
-    def _start(self, thread: _LoopThread) -> None:
+    def _start(self, thread: LoopThread) -> None:
         if not self.outcome.done():
             self._task = thread.loop.create_task(self._contain())
             thread.calls[self._task] = self
@@ -283,7 +164,7 @@ async def run_awaitable(coro: Coroutine[Any, Any, T]) -> T:
     """
     import anyio
 
-    if _current is not None and _current.is_current():
+    if _loop_thread.current is not None and _loop_thread.current.is_current():
         return await coro
     call = _Call(coro)
     try:
@@ -293,7 +174,10 @@ async def run_awaitable(coro: Coroutine[Any, Any, T]) -> T:
         if not call.outcome.done():
             call.cancel()
             if isinstance(exc, asyncio.CancelledError):
-                with anyio.move_on_after(_GRACE, shield=True), suppress(ClientClosedError):
+                with (
+                    anyio.move_on_after(_loop_thread.GRACE, shield=True),
+                    suppress(ClientClosedError),
+                ):
                     await asyncio.wrap_future(call.outcome)
         raise
     finally:
@@ -316,14 +200,14 @@ class _HeldManager(Generic[T]):
             self._call.outcome.result()
         return self._entered.result()
 
-    def begin_leaving(self, *exc_info: Any) -> _LoopThread | None:
+    def begin_leaving(self, *exc_info: Any) -> LoopThread | None:
         """Let it be left, if it is entered here or about to be; interrupts have to wait for that.
 
         Otherwise a second Ctrl-C right after the first would keep sessions from being deleted.
         """
-        thread = self._call.thread
-        if thread is None or thread is not _current or self._call.outcome.done():
-            return None  # entered before a fork by the parent, or left when the loop stopped
+        thread = self._thread_that_holds()
+        if thread is None:
+            return None
         interrupt: KeyboardInterrupt | None = None
         begun = False
         while not begun:
@@ -351,8 +235,14 @@ class _HeldManager(Generic[T]):
         It is held nevertheless, and left at exit.
         """
         warn = getattr(self._manager, "_warn_if_entered", None)
-        if warn is not None and self._call.thread is _current and not self._call.outcome.done():
+        if warn is not None and self._thread_that_holds() is not None:
             warn()
+
+    def _thread_that_holds(self) -> LoopThread | None:
+        thread = self._call.thread
+        if thread is not _loop_thread.current or self._call.outcome.done():
+            return None  # entered before a fork by the parent, or left when the loop stopped
+        return thread
 
     async def _hold(self) -> bool | None:
         self._entered.set_result(await self._manager.__aenter__())
@@ -388,7 +278,7 @@ class Mirror(Generic[ImplT]):
 
     @classmethod
     def _wrap(cls: type[MirrorT], impl: ImplT) -> MirrorT:
-        with _lock:
+        with _loop_thread.lock:
             mirror = _mirrors.get(id(impl))
             if not isinstance(mirror, cls):
                 mirror = cls.__new__(cls)

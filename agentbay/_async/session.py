@@ -1,16 +1,16 @@
-"""One session: its facts, its tools, and its states."""
+"""One session: its calls, its states and its end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
 from anyio import get_cancelled_exc_class
 
 from agentbay._async import _session_calls as calls
 from agentbay._async import _transitions as transitions
-from agentbay._async._deprecation import warn_deprecated
 from agentbay._async._markers import awaitable_twin
+from agentbay._async._session_facts import SessionFacts
+from agentbay._async._session_modules import SessionModules
 from agentbay._async.agent import AsyncAgent
 from agentbay._async.application import AsyncApplicationManager
 from agentbay._async.browser import AsyncBrowser
@@ -28,7 +28,6 @@ from agentbay._async.ui import AsyncUI
 from agentbay._async.window import AsyncWindowManager
 from agentbay._transport.finishing import finish
 from agentbay._transport.tools import ToolCall
-from agentbay._wire.actions import SessionData
 from agentbay._wire.tools import GetMetrics
 from agentbay.errors import SessionError
 
@@ -39,18 +38,15 @@ if TYPE_CHECKING:
     from agentbay._async.agentbay import AsyncAgentBay
     from agentbay._transport.channel import Channel
     from agentbay._transport.rpc import Rpc
-    from agentbay._wire.actions import CreatedSession
     from agentbay.models.metrics import SessionMetricsResult
     from agentbay.models.results import OperationResult
     from agentbay.models.session import (
         DeleteResult,
-        McpTool,
         McpToolResult,
         McpToolsResult,
         SessionInfo,
         SessionStatusResult,
     )
-    from agentbay.models.session_params import CreateSessionParams
     from agentbay.models.session_state import SessionPauseResult, SessionResumeResult
 
 __all__ = ("AsyncSession",)
@@ -62,7 +58,7 @@ DELETE_GRACE_SECONDS = 30.0
 """How long the request to end a session may take when its caller was cancelled."""
 
 
-class AsyncSession:
+class AsyncSession(SessionFacts, SessionModules):
     """A machine in the cloud, or a sandbox on this one.
 
     Instances come from ``create``, ``get`` and ``session``. Reading a property never does I/O.
@@ -73,12 +69,8 @@ class AsyncSession:
     """
 
     def __init__(self, agent_bay: AsyncAgentBay, session_id: str) -> None:
+        super().__init__(session_id)
         self._agent_bay = agent_bay
-        self._facts: CreatedSession | SessionData = SessionData(session_id=session_id)
-        self._image_id = ""
-        self._is_vpc = False
-        self._enable_browser_replay: bool | None = None
-        self._tools: list[McpTool] = []
         self._browser = AsyncBrowser(self)
         self._code = AsyncCode(self)
         self._command = AsyncCommand(self)
@@ -94,18 +86,6 @@ class AsyncSession:
         self._ui = AsyncUI(self)
         self._env = AsyncEnv(self)
         self._git = AsyncGit(self)
-
-    def _learn(
-        self, facts: CreatedSession | SessionData, params: CreateSessionParams | None = None
-    ) -> None:
-        # Not every service repeats the id of the session it was asked for.
-        self._facts = attrs.evolve(facts, session_id=facts.session_id or self.session_id)
-        self._tools[:] = calls.mcp_tools(facts.tool_list)
-        self._is_vpc = facts.vpc_resource
-        if params is not None:
-            self._image_id = params.image_id or ""
-            self._is_vpc = facts.vpc_resource or params.is_vpc
-            self._enable_browser_replay = params.enable_browser_replay
 
     @property
     def _rpc(self) -> Rpc:
@@ -131,213 +111,6 @@ class AsyncSession:
     def agent_bay(self) -> AsyncAgentBay:
         """The client that made this session."""
         return self._agent_bay
-
-    @property
-    def session_id(self) -> str:
-        """The session's id."""
-        return self._facts.session_id
-
-    @property
-    def browser(self) -> AsyncBrowser:
-        """Starts a browser, and works on its pages."""
-        return self._browser
-
-    @property
-    def code(self) -> AsyncCode:
-        """Runs code."""
-        return self._code
-
-    @property
-    def command(self) -> AsyncCommand:
-        """Runs commands."""
-        return self._command
-
-    @property
-    def pty(self) -> AsyncPty:
-        """Opens terminals."""
-        return self._pty
-
-    @property
-    def file_system(self) -> AsyncFileSystem:
-        """Reads and writes files."""
-        return self._file_system
-
-    @property
-    def fs(self) -> AsyncFileSystem:
-        """The same as :attr:`file_system`."""
-        return self._file_system
-
-    @property
-    def filesystem(self) -> AsyncFileSystem:
-        """The same as :attr:`file_system`."""
-        return self._file_system
-
-    @property
-    def files(self) -> AsyncFileSystem:
-        """The same as :attr:`file_system`."""
-        return self._file_system
-
-    @property
-    def env(self) -> AsyncEnv:
-        """Sets and reads environment variables."""
-        return self._env
-
-    @property
-    def git(self) -> AsyncGit:
-        """Runs git."""
-        return self._git
-
-    @property
-    def agent(self) -> AsyncAgent:
-        """Gives tasks to the agents in the session."""
-        return self._agent
-
-    @property
-    def oss(self) -> AsyncOss:
-        """Copies files to object storage and back."""
-        return self._oss
-
-    @property
-    def computer(self) -> AsyncComputer:
-        """Works the mouse, keyboard, screen, windows and applications of a desktop."""
-        return self._computer
-
-    @property
-    def mobile(self) -> AsyncMobile:
-        """Touches, reads and configures a phone."""
-        return self._mobile
-
-    @property
-    def application(self) -> AsyncApplicationManager:
-        """Applications, by the names of earlier releases; :attr:`computer` has them all."""
-        return self._application
-
-    @property
-    def window(self) -> AsyncWindowManager:
-        """Windows, by the names of earlier releases; :attr:`computer` has them all."""
-        return self._window
-
-    @property
-    def ui(self) -> AsyncUI:
-        """The screen, by the names of earlier releases; see :attr:`mobile`."""
-        return self._ui
-
-    @property
-    def context(self) -> AsyncContextManager:
-        """Synchronises the session with its contexts."""
-        return self._context
-
-    @property
-    def image_id(self) -> str:
-        """The image that was asked for; empty when the service chose."""
-        return self._image_id
-
-    @property
-    def app_instance_id(self) -> str:
-        """Id of the instance that runs the session."""
-        return self._facts.app_instance_id
-
-    @property
-    def resource_url(self) -> str:
-        """Where the session can be viewed; a secret, since it authorises whoever has it."""
-        return self._facts.resource_url
-
-    @property
-    def token(self) -> str:
-        """What authorises direct calls to the session; a secret."""
-        return self._facts.token
-
-    @property
-    def link_url(self) -> str:
-        """Base URL of direct tool calls; empty when the session offers none."""
-        return self._facts.link_url
-
-    @property
-    def ws_url(self) -> str:
-        """URL of the session's WebSocket; empty when it has none."""
-        return self._facts.ws_url
-
-    @property
-    def mcp_tools(self) -> list[McpTool]:
-        """The tools that the session announced, or the last ``list_mcp_tools`` found."""
-        return self._tools
-
-    @property
-    def mcpTools(self) -> list[McpTool]:  # noqa: N802 - a spelling of other releases
-        """The same as :attr:`mcp_tools`."""
-        return self._tools
-
-    @property
-    def is_vpc(self) -> bool:
-        """Whether the session runs inside a VPC."""
-        return self._is_vpc
-
-    @property
-    def network_interface_ip(self) -> str:
-        """Address of the session inside its VPC."""
-        return self._facts.network_interface_ip
-
-    @property
-    def http_port(self) -> str:
-        """Port of the session inside its VPC."""
-        return self._facts.http_port
-
-    @property
-    def vpc_ip(self) -> str:
-        """Address of the session in a network of your own."""
-        return self._facts.vpc_ip
-
-    @property
-    def vpc_id(self) -> str:
-        """Id of the network of your own in which the session runs."""
-        return self._facts.vpc_id
-
-    @property
-    def enable_browser_replay(self) -> bool | None:
-        """Whether recording the browser was asked for; ``None`` when the service chose."""
-        return self._enable_browser_replay
-
-    @property
-    def enableBrowserReplay(self) -> bool | None:  # noqa: N802 - a spelling of other releases
-        """The same as :attr:`enable_browser_replay`."""
-        return self._enable_browser_replay
-
-    @property
-    def file_transfer_context_id(self) -> str | None:
-        """Id of the context for file transfers, where the service named exactly one."""
-        return self._context_id("file-transfer-context-")
-
-    @property
-    def record_context_id(self) -> str | None:
-        """Id of the context for browser recordings, where the service named exactly one."""
-        return self._context_id("browserreplay-")
-
-    def _context_id(self, prefix: str) -> str | None:
-        contexts = self._facts.contexts if isinstance(self._facts, SessionData) else ()
-        found = [
-            context.get("id") for context in contexts if context.get("name", "").startswith(prefix)
-        ]
-        return found[0] if len(found) == 1 else None
-
-    def get_token(self) -> str:
-        """Return :attr:`token`; deprecated."""
-        warn_deprecated("get_token")
-        return self.token
-
-    def get_link_url(self) -> str:
-        """Return :attr:`link_url`; deprecated."""
-        warn_deprecated("get_link_url")
-        return self.link_url
-
-    def getToken(self) -> str:  # noqa: N802 - a spelling of other releases
-        """Return :attr:`token`; deprecated."""
-        warn_deprecated("getToken")
-        return self.token
-
-    def getLinkUrl(self) -> str:  # noqa: N802 - a spelling of other releases
-        """Return :attr:`link_url`; deprecated."""
-        warn_deprecated("getLinkUrl")
-        return self.link_url
 
     async def set_labels(self, labels: dict[str, str]) -> OperationResult[None]:
         """Replace all labels of the session.

@@ -16,8 +16,8 @@ from typing import Any
 
 from attrs import define, field
 
-from agentbay import AgentBay, Session
-from agentbay._portal import _loop_thread, run
+from agentbay import AgentBay, Session, _loop_thread
+from agentbay._portal import run
 from tests.cancellation.injection import Injection
 
 __all__ = ("main",)
@@ -164,7 +164,7 @@ class Interrupts:
     """
 
     def __init__(self, call: Call, points: tuple[int, ...]) -> None:
-        self._thread = _loop_thread()
+        self._thread = _loop_thread.running()
         self._calls_before = len(self._thread.calls)
         self._injection = Injection(self._thread.loop, self._send, points)
         self._call: Call | None = call

@@ -6,7 +6,8 @@ from textwrap import dedent, indent
 
 import pytest
 
-from tools.generate_sync import RefusalError, render
+from tools.generate_sync import render
+from tools.mirror.source import RefusalError
 
 HEADER = """\
 from __future__ import annotations

@@ -165,10 +165,10 @@ def test_a_coroutine_that_ignores_cancellation_does_not_prevent_the_exit() -> No
     assert lines_of(
         """
         import threading
-        from agentbay import _portal
+        from agentbay import _loop_thread
         from tests.sync_runtime.machine import Machine
 
-        _portal._GRACE = 0.2
+        _loop_thread.GRACE = 0.2
         machine = Machine()
         threading.Thread(target=machine.ignore_cancellation, daemon=True).start()
         machine.echo("the other call is under way now")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentbay import _portal
+from agentbay import _loop_thread
 from tests.children import lines_of, run_script
 
 
@@ -36,26 +36,26 @@ def test_an_uncaught_interrupt_ends_the_program_as_usual() -> None:
 def test_a_second_interrupt_does_not_wait_for_the_clean_up() -> None:
     finished = run_script(
         """
-        from agentbay import _portal
+        from agentbay import _loop_thread
         from tests.sync_runtime.machine import Machine, interrupt
         try:
             Machine().clean_up_forever(interrupt)
         except KeyboardInterrupt:
             print("interrupted")
-        _portal._GRACE = 0.1  # for the exit
+        _loop_thread.GRACE = 0.1  # for the exit
         """
     )
     assert (finished.exit_code, finished.stderr) == (0, "")
     assert finished.lines == ["cleaning up", "interrupted"]
-    assert finished.seconds < _portal._GRACE
+    assert finished.seconds < _loop_thread.GRACE
 
 
 def test_clean_up_that_never_ends_is_not_waited_for_longer_than_the_grace() -> None:
     assert lines_of(
         """
-        from agentbay import _portal
+        from agentbay import _loop_thread
         from tests.sync_runtime.machine import Machine
-        _portal._GRACE = 0.1
+        _loop_thread.GRACE = 0.1
         try:
             Machine().clean_up_forever(lambda: None)
         except KeyboardInterrupt:

@@ -1,0 +1,1 @@
+"""How the blocking mirror is written: what is read, how values cross over, what comes out."""
