@@ -8,12 +8,11 @@ caller, which has nothing else to do.
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import Future
 from contextvars import ContextVar
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from agentbay._outcome import Outcome, await_outcome
 from agentbay.errors import AgentBayError
 
 if TYPE_CHECKING:
@@ -28,6 +27,25 @@ SUSPENDED = (
 )
 
 
+class Errand(Generic[T]):
+    """One piece of work, which is either done once or dropped."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self.outcome: Outcome[T] = Outcome()
+        self._work = work
+        self._claim = Lock()
+
+    def claim(self) -> bool:
+        """Return whether the caller, and nobody else, decides what becomes of it."""
+        return self._claim.acquire(blocking=False)
+
+    def do(self) -> None:
+        try:
+            self.outcome.set_result(self._work())
+        except Exception as exc:  # noqa: BLE001 - carried to whoever asked
+            self.outcome.set_exception(exc)
+
+
 class Errands:
     """What a waiting thread is asked to do.
 
@@ -36,18 +54,17 @@ class Errands:
     """
 
     def __init__(self) -> None:
-        self.arrival: Future[None] = Future()
+        self.arrival: Outcome[None] = Outcome()
         self._lock = Lock()
-        self._queued: list[tuple[Callable[[], Any], Future[Any]]] = []
+        self._queued: list[Errand[Any]] = []
 
-    def post(self, work: Callable[[], T]) -> Future[T]:
-        """Ask for *work* to be done, and return what will hold its outcome."""
-        outcome: Future[T] = Future()
+    def post(self, work: Callable[[], T]) -> Errand[T]:
+        """Ask for *work* to be done."""
+        errand = Errand(work)
         with self._lock:
-            self._queued.append((work, outcome))
-            if not self.arrival.done():
-                self.arrival.set_result(None)
-        return outcome
+            self._queued.append(errand)
+            self.arrival.set_result(None)
+        return errand
 
     def run(self) -> None:
         """Do what was asked, in the calling thread.
@@ -56,13 +73,10 @@ class Errands:
         """
         with self._lock:
             queued, self._queued = self._queued, []
-            self.arrival = Future()
-        for work, outcome in queued:
-            if outcome.set_running_or_notify_cancel():
-                try:
-                    outcome.set_result(work())
-                except Exception as exc:  # noqa: BLE001 - carried to whoever asked
-                    outcome.set_exception(exc)
+            self.arrival = Outcome()
+        for errand in queued:
+            if errand.claim():
+                errand.do()
 
 
 waiting_thread: ContextVar[Errands | None] = ContextVar("waiting_thread", default=None)
@@ -77,11 +91,11 @@ async def in_callers_thread(work: Coroutine[Any, Any, T]) -> T:
     errands = waiting_thread.get()
     if errands is None:
         return await work
-    outcome = errands.post(lambda: _finish(work))
+    errand = errands.post(lambda: _finish(work))
     try:
-        return await asyncio.wrap_future(outcome)
+        return await await_outcome(errand.outcome)
     finally:
-        if outcome.cancel():
+        if errand.claim():
             work.close()  # it never began
 
 

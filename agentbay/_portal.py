@@ -12,13 +12,13 @@ import builtins
 import sys
 import warnings
 import weakref
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
 
 from agentbay import _loop_thread
 from agentbay._caller import Errands, waiting_thread
+from agentbay._outcome import Outcome, await_outcome, wait_for_any
 from agentbay.errors import BlockingCallWarning, ClientClosedError
 
 if TYPE_CHECKING:
@@ -60,15 +60,18 @@ def _check_caller(thread: LoopThread) -> None:
 
 
 class _CallbackAbortedError(Exception):
-    """Caused by a ``SystemExit`` or the like in a callback; as itself it would stop the loop."""
+    """A ``SystemExit`` or the like of a callback; as itself it would stop the loop."""
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class _Call(Generic[T]):
     """One coroutine on the loop thread; ``outcome`` is set when its clean-up, too, has ended."""
 
     def __init__(self, coro: Coroutine[Any, Any, T], *, attended: bool = False) -> None:
-        self.outcome: Future[T] = Future()
-        self.outcome.set_running_or_notify_cancel()  # from here on nobody else can cancel it
+        self.outcome: Outcome[T] = Outcome()
         self._errands = Errands()
         self._attended = attended
         self._coro = coro
@@ -94,23 +97,27 @@ class _Call(Generic[T]):
             self.on_cancel()
         elif self._scope is not None:
             self._scope.cancel()  # unlike Task.cancel() it respects shields
-        elif self._task is not None:
-            self._task.cancel()  # it has not begun
+        else:
+            self.cancel_task()  # it has not begun
         self._settle()
 
-    def wait(self, *sooner: Future[Any]) -> None:
+    def cancel_task(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def wait(self, *sooner: Outcome[Any]) -> None:
         """Block until the outcome or one of *sooner* is there; interrupted, cancel the call."""
         try:
             if self.thread is None:
                 self.submit()
             ends, errands = {self.outcome, *sooner}, self._errands
             while not any(end.done() for end in ends):
-                if wait({*ends, errands.arrival}, _POLL_INTERVAL, FIRST_COMPLETED).done:
-                    errands.run()
+                wait_for_any({*ends, errands.arrival}, _POLL_INTERVAL)
+                errands.run()
         except BaseException:
             if not self.outcome.done():
                 self.cancel()
-                wait([self.outcome], timeout=_loop_thread.GRACE)
+                wait_for_any([self.outcome], timeout=_loop_thread.GRACE)
             raise
 
     def _start(self, thread: LoopThread) -> None:
@@ -137,7 +144,7 @@ class _Call(Generic[T]):
         except asyncio.CancelledError:
             raise
         except _CallbackAbortedError as exc:
-            self.outcome.set_exception(exc.__cause__)
+            self.outcome.set_exception(exc.reason)
         except BaseException as exc:  # noqa: BLE001 - KeyboardInterrupt would stop the loop thread
             self.outcome.set_exception(exc)
         finally:
@@ -169,7 +176,7 @@ async def run_awaitable(coro: Coroutine[Any, Any, T]) -> T:
     call = _Call(coro)
     try:
         call.submit(blocking=False)
-        return await asyncio.wrap_future(call.outcome)
+        return await await_outcome(call.outcome)
     except BaseException as exc:
         if not call.outcome.done():
             call.cancel()
@@ -178,7 +185,7 @@ async def run_awaitable(coro: Coroutine[Any, Any, T]) -> T:
                     anyio.move_on_after(_loop_thread.GRACE, shield=True),
                     suppress(ClientClosedError),
                 ):
-                    await asyncio.wrap_future(call.outcome)
+                    await await_outcome(call.outcome)
         raise
     finally:
         del call
@@ -189,7 +196,7 @@ class _HeldManager(Generic[T]):
 
     def __init__(self, manager: AbstractAsyncContextManager[T, bool | None]) -> None:
         self._manager = manager
-        self._entered: Future[T] = Future()
+        self._entered: Outcome[T] = Outcome()
         self._leaving = asyncio.Event()
         self._exc_info: tuple[Any, Any, Any] = (None, None, None)
         self._call = _Call(self._hold())
@@ -245,6 +252,8 @@ class _HeldManager(Generic[T]):
         return thread
 
     async def _hold(self) -> bool | None:
+        # Not by a scope, which may cancel later than asked: when this is entered, not to be left.
+        self._call.on_cancel = self._call.cancel_task
         self._entered.set_result(await self._manager.__aenter__())
         self._call.on_cancel = self._leaving.set
         await self._leaving.wait()
@@ -358,7 +367,7 @@ class Mirror(Generic[ImplT]):
                 except Exception:
                     raise
                 except BaseException as exc:
-                    raise _CallbackAbortedError from exc
+                    raise _CallbackAbortedError(exc) from exc
 
             # A shared limiter could be used up by callbacks that wait for each other. A thread
             # cannot be cancelled, so a cancelled caller does not wait for it.

@@ -198,7 +198,7 @@ def test_it_runs_as_a_module(package: Path) -> None:
 
 def test_the_mirror_works(package: Path) -> None:
     (package / "__init__.py").write_text("")
-    for name in ("_caller.py", "_loop_thread.py", "_portal.py", "errors.py"):
+    for name in ("_caller.py", "_loop_thread.py", "_outcome.py", "_portal.py", "errors.py"):
         shutil.copy(ROOT / "agentbay" / name, package / name)
     script = """
     from agentbay._async.thing import AsyncThing

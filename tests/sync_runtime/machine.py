@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import anyio
 import attrs
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextvars import ContextVar
     from types import TracebackType
+
+    Linger: TypeAlias = "Callable[[AsyncMachine], Awaitable[None]]"
 
 T = TypeVar("T")
 
@@ -110,8 +112,8 @@ class AsyncMachine:
     async def each(self, count: int, callback: Callable[[int], Awaitable[T]]) -> list[T]:
         return [await callback(number) for number in range(count)]
 
-    def scope(self, *, hangs: bool = False) -> AsyncScope:
-        return AsyncScope(self, hangs=hangs)
+    def scope(self, *, hangs: bool = False, linger: Linger | None = None) -> AsyncScope:
+        return AsyncScope(self, hangs=hangs, linger=linger)
 
     def countdown(self, start: int) -> AsyncCountdown:
         return AsyncCountdown(start)
@@ -132,9 +134,10 @@ class AsyncDisk:
 class AsyncScope:
     """Holds a task group open, which must be left by the task that entered it."""
 
-    def __init__(self, machine: AsyncMachine, *, hangs: bool) -> None:
+    def __init__(self, machine: AsyncMachine, *, hangs: bool, linger: Linger | None) -> None:
         self._machine = machine
         self._hangs = hangs
+        self._linger = linger
 
     async def __aenter__(self) -> AsyncMachine:
         if self._hangs:
@@ -143,6 +146,12 @@ class AsyncScope:
         await self._group.__aenter__()
         self._group.start_soon(anyio.sleep_forever)
         say("entered")
+        if self._linger is not None:
+            try:
+                await self._linger(self._machine)
+            except BaseException as exc:
+                await self.__aexit__(type(exc), exc, None)
+                raise
         return self._machine
 
     async def __aexit__(
@@ -152,8 +161,10 @@ class AsyncScope:
         traceback: TracebackType | None,
     ) -> bool:
         self._group.cancel_scope.cancel()
-        await self._group.__aexit__(None, None, None)
-        say("left", exc_type.__name__ if exc_type else None)
+        try:
+            await self._group.__aexit__(None, None, None)
+        finally:
+            say("left", exc_type.__name__ if exc_type else None)
         return exc_type is LookupError
 
 
@@ -221,8 +232,8 @@ class Machine(Mirror[AsyncMachine]):
     def each(self, count: int, callback: Callable[[int], T]) -> list[T]:
         return self._run(self._impl.each(count, self._callback(callback)))
 
-    def scope(self, *, hangs: bool = False) -> Scope:
-        return Scope._wrap(self._impl.scope(hangs=hangs))
+    def scope(self, *, hangs: bool = False, linger: Linger | None = None) -> Scope:
+        return Scope._wrap(self._impl.scope(hangs=hangs, linger=linger))
 
     def countdown(self, start: int) -> Countdown:
         return Countdown._wrap(self._impl.countdown(start))

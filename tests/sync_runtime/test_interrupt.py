@@ -121,3 +121,63 @@ def test_a_signal_handler_can_make_calls_during_a_call() -> None:
         machine.hang(lambda: os.kill(os.getpid(), signal.SIGTERM))
         """
     ) == ["hanging", "in the handler", "cleaned up"]
+
+
+ANY_MOMENT = """
+    import random, signal, sys
+    from tests.sync_runtime.machine import Machine
+
+    # Python drops an interrupt that comes within a callback of a weak reference; another follows.
+    sys.unraisablehook = lambda dropped: None
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    moments = random.Random(1)
+    machine = Machine()
+    for number in range({times}):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, moments.uniform(0.0005, 0.003), 0.01)
+            while True:
+                {use}
+        except KeyboardInterrupt:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        assert machine.echo(number) == number
+    """
+
+
+def test_interrupts_at_any_moment_block_nothing() -> None:
+    # Not only while waiting: also within the code that begins and ends the waiting.
+    assert lines_of(ANY_MOMENT.format(times=1000, use="machine.echo(0)")) == []
+
+
+def test_what_an_interrupt_at_any_moment_has_entered_is_left() -> None:
+    lines = lines_of(ANY_MOMENT.format(times=300, use="with machine.scope(): pass"))
+    left = sum(line.startswith("left") for line in lines)
+    assert left == lines.count("entered") > 300
+
+
+def test_the_last_moment_of_entering_is_cancelled_like_any_other() -> None:
+    assert lines_of(
+        """
+        import asyncio
+        from agentbay import _loop_thread
+        from agentbay.errors import ClientClosedError
+        from tests.sync_runtime.machine import Machine, say
+
+        def cancel(future):
+            # When this runs, the task is about to go on.
+            future.set_result(None)
+            [call] = _loop_thread.running().calls.values()
+            call.cancel_here()
+
+        async def linger(machine):
+            loop = asyncio.get_running_loop()
+            future = loop.create_future()
+            loop.call_soon(cancel, future)
+            await future
+
+        try:
+            with Machine().scope(linger=linger):
+                say("inside")
+        except ClientClosedError as exc:
+            say(exc)
+        """
+    ) == ["entered", "left CancelledError", "the call was cancelled before it ended"]
