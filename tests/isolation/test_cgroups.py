@@ -41,6 +41,7 @@ def test_version_1_nests_below_the_own_group(tmp_path: Path) -> None:
     mounts = [mount_line(tmp_path / name, "cgroup", name) for name in ("cpu", "memory", "pids")]
     found = find_hierarchies("\n".join(mounts), "4:memory:/own/group\n3:pids:/\n2:cpu:/\n")
     assert found == [
+        Hierarchy(tmp_path / "cpu", tmp_path / "cpu", 1, frozenset({"cpu"})),
         Hierarchy(tmp_path / "memory/own/group", tmp_path / "memory", 1, frozenset({"memory"})),
         Hierarchy(tmp_path / "pids", tmp_path / "pids", 1, frozenset({"pids"})),
     ]
@@ -64,6 +65,12 @@ def test_version_2_takes_the_nearest_group_that_hands_both_down(tmp_path: Path) 
     line = mount_line(mount, "cgroup2", "nsdelegate")
     own = "0::/user.slice/user@1000/app.slice/own.scope\n"
     assert find_hierarchies(line, own) == [Hierarchy(user, mount, 2, BOTH)]
+
+
+def test_version_2_shares_processors_out_if_it_can(tmp_path: Path) -> None:
+    mount = group(tmp_path / "cgroup", "cpu io memory pids")
+    found = find_hierarchies(mount_line(mount, "cgroup2", "x"), "0::/\n")
+    assert found == [Hierarchy(mount, mount, 2, BOTH | {"cpu"})]
 
 
 def test_version_2_that_hands_nothing_down_can_be_frozen(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import anyio
@@ -9,6 +10,7 @@ import anyio.lowlevel
 import pytest
 
 from agentbay.local.sandbox.base import Limits, Sandbox, WorkerError
+from agentbay.local.sandbox.cgroups import Cgroups
 from tests.worker.support import call, read, sh
 
 if TYPE_CHECKING:
@@ -142,3 +144,39 @@ async def test_no_core_files(start: StartFunction) -> None:
     sandbox = await start()
     done = await sh(sandbox, "ulimit -c; kill -ABRT $$")
     assert (done.stdout, done.signal) == ("0\n", 6)
+
+
+SPIN = """
+import os, time
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+for _ in range(COUNT - 1):
+    if os.fork() == 0:
+        os.setsid()  # or else the kernel may see one group of processes
+        break
+while time.time() < END:
+    pass
+print(time.process_time(), flush=True)
+while True:
+    try:
+        os.wait()
+    except ChildProcessError:
+        break
+"""
+
+
+async def test_processors_are_shared_out_by_sandbox_not_by_process(start: StartFunction) -> None:
+    used: list[float] = []
+
+    async def spin(sandbox: Sandbox, count: int, end: float) -> None:
+        code = SPIN.replace("COUNT", str(count)).replace("END", str(end))
+        done = await sh(sandbox, f"exec python3 -c '{code}'", timeout_ms=20_000)
+        assert done.exit_code == 0, done
+        used.append(sum(map(float, done.stdout.split())))
+
+    crowd, single = await start(), await start()
+    end = time.time() + 1.5
+    async with anyio.create_task_group() as group:
+        group.start_soon(spin, crowd, 12, end)
+        group.start_soon(spin, single, 1, end)
+    is_shared_out = "cpu" in Cgroups.detect().controllers
+    assert (min(used) > sum(used) / 4) == is_shared_out  # a thirteenth otherwise

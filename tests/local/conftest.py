@@ -1,17 +1,18 @@
-"""A wire to the runtime that all tests share."""
+"""A wire to the runtime that all tests share, and what tests find there."""
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agentbay.local import LocalRuntime
+from tests.local.contexts import new_context
 from tests.local.wire import Started, Wire, wire_to
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from agentbay.local import LocalRuntime
 
 
 @pytest.fixture
@@ -26,3 +27,18 @@ async def started(wire: Wire) -> AsyncIterator[Started]:
     session = await wire.create()
     yield session
     await wire.action("ReleaseMcpSession", {"SessionId": session.id})
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+async def context(wire: Wire) -> str:
+    return await new_context(wire, f"context-{next(_numbers)}")
+
+
+@pytest.fixture
+async def own() -> AsyncIterator[tuple[LocalRuntime, Wire]]:
+    """A runtime whose insides the test looks at."""
+    async with LocalRuntime(network="none") as runtime, wire_to(runtime) as wire:
+        yield runtime, wire

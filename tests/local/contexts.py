@@ -101,3 +101,20 @@ async def fetch(wire: Wire, context_id: str, path: str) -> bytes | None:
             return None
         assert response.status == 200, await response.text()
         return await response.read()
+
+
+async def python(wire: Wire, session: Started, script: str) -> str:
+    text = await wire.text(
+        session,
+        "shell",
+        {"command": f"cd {ROOT} && python3 - <<'X'\n{script}\nX", "timeout_ms": 60_000},
+    )
+    result = json.loads(text)
+    assert result["exit_code"] == 0, result
+    return str(result["stdout"])
+
+
+async def listing(wire: Wire, session: Started, path: str = ROOT) -> list[str]:
+    """All names below a directory."""
+    shown = await wire.shell(session, f"cd {path} && find . -mindepth 1 -printf '%P\\n' | sort")
+    return shown.split()

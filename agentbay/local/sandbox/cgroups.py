@@ -1,7 +1,8 @@
 """Bound, measure and freeze sandboxes by control groups, where we may create some.
 
-Limits work with version 1 and 2. Freezing is done with version 2 only, also beside version 1:
-what version 1 has frozen cannot be killed, and would outlive a runtime that is.
+Limits work with version 1 and 2. So do equal shares of the processors: a sandbox with a thousand
+busy processes gets no more than one with a single one. Freezing is done with version 2 only, also
+beside version 1: what version 1 has frozen cannot be killed, and would outlive a runtime that is.
 
 Groups are created below the group of this process, so that its own limits keep holding, or
 below the nearest ancestor that can take them. Their names carry the identity of the process
@@ -171,7 +172,7 @@ class Cgroups:
 
     @classmethod
     def detect(cls) -> Cgroups:
-        """Find the hierarchies for memory and processes that we may write to."""
+        """Find the hierarchies for processors, memory and processes that we may write to."""
         return cls(find_hierarchies(*own_place()))
 
     @property
@@ -181,7 +182,7 @@ class Cgroups:
 
     @property
     def controllers(self) -> frozenset[str]:
-        """What can be bounded: ``memory``, ``pids``, both or nothing."""
+        """What can be bounded or shared out: some of ``cpu``, ``memory`` and ``pids``."""
         return frozenset().union(*(hierarchy.controllers for hierarchy in self._hierarchies))
 
     def create(self, name: str, limits: Limits) -> Cgroup:
@@ -270,7 +271,7 @@ def find_hierarchies(mountinfo: str, membership: str) -> list[Hierarchy]:
     One of version 2 is chosen even if it has no controllers to hand down: it can be frozen.
     """
     own = _memberships(membership)
-    missing = frozenset({"memory", "pids"})
+    missing = frozenset({"cpu", "memory", "pids"})
     chosen: list[Hierarchy] = []
     for line in mountinfo.splitlines():
         mount, root, kind, options = _parse_mount(line)
@@ -279,12 +280,14 @@ def find_hierarchies(mountinfo: str, membership: str) -> list[Hierarchy]:
             group = next((own[name] for name in sorted(controllers) if name in own), "/")
             parent = _own_group(_locate(mount, root, group))
         elif kind == "cgroup2":
-            version, controllers = 2, missing
+            version, controllers = 2, missing - {"cpu"}
             path = _locate(mount, root, own.get("", "/"))
             parent = _delegated_group(path, mount, controllers)
             if parent is None:
                 controllers = frozenset()
                 parent = _delegated_group(path, mount, controllers)
+            if parent is not None:
+                controllers |= missing & {"cpu"} & _handed_down(parent)
         else:
             continue
         if parent is not None and (controllers or version == 2):
@@ -340,13 +343,17 @@ def _own_group(path: Path) -> Path | None:
     return path if os.access(path, os.W_OK) else None
 
 
+def _handed_down(path: Path) -> frozenset[str]:
+    """Return the controllers that a group of version 2 hands to its children."""
+    return frozenset((path / "cgroup.subtree_control").read_text().split())
+
+
 def _delegated_group(path: Path, mount: Path, wanted: frozenset[str]) -> Path | None:
     """Return the nearest group from *path* upwards that hands *wanted* to its children."""
     while True:
-        control = path / "cgroup.subtree_control"
         if (
-            control.is_file()
-            and wanted <= set(control.read_text().split())
+            (path / "cgroup.subtree_control").is_file()
+            and wanted <= _handed_down(path)
             and os.access(path, os.W_OK)
             and os.access(path / "cgroup.procs", os.W_OK)
         ):
