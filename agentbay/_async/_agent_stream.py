@@ -10,7 +10,7 @@ import anyio
 from attrs import frozen
 
 from agentbay._wire.agent_stream import CALL_FOR_USER, exec_task, read_event, resume_task
-from agentbay._wire.tools import ExecuteTask
+from agentbay._wire.tools.agent import ExecuteTask
 from agentbay.errors import AgentBayError, WsCancelledError
 from agentbay.models.agent import AgentEvent, ExecutionResult
 

@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 from agentbay._async._lifetime import poll, poll_times, quick_pauses
 from agentbay._transport.finishing import finish, finish_or_undo
-from agentbay._wire.tools import (
+from agentbay._wire.tools.agent import (
     BrowserUseGetTaskStatus,
     BrowserUseTerminateTask,
     FluxGetTaskStatus,
@@ -19,8 +19,8 @@ from agentbay._wire.tools import (
     GetTaskStatus,
     TaskAnswer,
     TerminateTask,
-    Tool,
 )
+from agentbay._wire.tools.base import Tool
 from agentbay.errors import ProtocolError, RateLimitError, ServerFaultError, TransportError
 from agentbay.models.agent import ExecutionResult, QueryResult
 

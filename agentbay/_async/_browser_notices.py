@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agentbay._wire.tools import BROWSER_SERVER
+from agentbay._wire.tools.browser import BROWSER_SERVER
 from agentbay.models.browser_notices import BrowserNotifyMessage
 
 if TYPE_CHECKING:

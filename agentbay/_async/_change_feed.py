@@ -10,7 +10,7 @@ import anyio
 from agentbay._async._file_changes import take_changes
 from agentbay._transport.channel import ChannelState
 from agentbay._transport.finishing import finish
-from agentbay._wire.tools import GetFileChange
+from agentbay._wire.tools.files import GetFileChange
 from agentbay.errors import AgentBayError
 from agentbay.models.filesystem import FileChangeResult
 

@@ -18,7 +18,7 @@ from agentbay.models.context import (
 
 if TYPE_CHECKING:
     from agentbay._transport.rpc import Rpc
-    from agentbay._wire.actions import (
+    from agentbay._wire.actions.contexts import (
         ContextData,
         DescribeContextFiles,
         FileUrlData,

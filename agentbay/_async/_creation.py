@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from agentbay._async._failures import is_lasting, refusal_text
 from agentbay._async._lifetime import poll_times, quick_pauses
 from agentbay._version import __version__
-from agentbay._wire.actions import CreateMcpSession, SdkStats
+from agentbay._wire.actions.sessions import CreateMcpSession, SdkStats
 from agentbay._wire.envelope import malformed_part
 from agentbay._wire.persistence import MOUNT, MountConfig, PersistenceItem
 from agentbay.errors import AgentBayError, ServiceError
@@ -17,7 +17,7 @@ from agentbay.models.extra_configs import MOBILE_INFO_PATH
 
 if TYPE_CHECKING:
     from agentbay._async.context_manager import AsyncContextManager
-    from agentbay._wire.actions import CreatedSession
+    from agentbay._wire.actions.sessions import CreatedSession
     from agentbay._wire.envelope import Reply
     from agentbay.models.context_mount import BetaContextMount
     from agentbay.models.session_params import CreateSessionParams

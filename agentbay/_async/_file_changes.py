@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentbay._async._failures import is_lasting
-from agentbay._wire.tools import GetFileChange
+from agentbay._wire.tools.files import GetFileChange
 from agentbay.models.filesystem import FileChangeResult
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from agentbay._transport.finishing import finish
-from agentbay._wire.tools import GetFileInfo, ReadFile, WriteFile
+from agentbay._wire.tools.files import GetFileInfo, ReadFile, WriteFile
 from agentbay.errors import FileError
 from agentbay.models.filesystem import BinaryFileContentResult, FileContentResult
 from agentbay.models.results import BoolResult

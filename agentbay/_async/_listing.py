@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from agentbay._async._failures import find_problem, refusal_text
-from agentbay._wire.actions import GetSession, ListSession, SessionData
+from agentbay._wire.actions.sessions import GetSession, ListSession, SessionData
 from agentbay._wire.codec import JsonText, dump_json, lenient_converter
 from agentbay._wire.envelope import Code
 from agentbay.errors import AgentBayError, NotFoundError

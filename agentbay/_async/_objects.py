@@ -12,7 +12,7 @@ from attrs import frozen
 
 from agentbay._async import _context_calls as calls
 from agentbay._transport.objects import get_object, put_object
-from agentbay._wire.actions import GetContextFileDownloadUrl, GetContextFileUploadUrl
+from agentbay._wire.actions.contexts import GetContextFileDownloadUrl, GetContextFileUploadUrl
 from agentbay.errors import AgentBayError
 from agentbay.models.file_transfer import DownloadResult, UploadResult
 

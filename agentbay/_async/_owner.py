@@ -18,7 +18,7 @@ from attrs import define, field
 
 from agentbay._async import _session_calls as calls
 from agentbay._async._process import identity
-from agentbay._wire.actions import GetLabel, SetLabel
+from agentbay._wire.actions.sessions import GetLabel, SetLabel
 from agentbay._wire.labels import ALIVE_UNTIL, OWNER, PROCESS
 from agentbay.errors import AgentBayError, NotFoundError
 

@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
-from agentbay._wire.tools import (
-    GetActiveWindow,
-    GetClickableUiElements,
-    GetInstalledApps,
-    ListRootWindows,
+from agentbay._wire.tools.applications import GetInstalledApps, StartApp, parse_processes
+from agentbay._wire.tools.capture import (
     LongScreenshot,
     Screenshot,
     ScreenshotAnswer,
-    StartApp,
     SystemScreenshot,
-    parse_processes,
 )
+from agentbay._wire.tools.mobile import GetClickableUiElements
+from agentbay._wire.tools.windows import GetActiveWindow, ListRootWindows
 from agentbay.errors import AgentBayError, ProtocolError
 from agentbay.models.computer import (
     AppOperationResult,
@@ -34,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agentbay._async.session import AsyncSession
-    from agentbay._wire.tools import GetAllUiElements, Tool
+    from agentbay._wire.tools.base import Tool
+    from agentbay._wire.tools.mobile import GetAllUiElements
     from agentbay.models.session import McpToolResult
 
 ResultT = TypeVar("ResultT", bound=Outcome)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentbay._async._failures import find_problem, refusal_text
-from agentbay._wire.actions import (
+from agentbay._wire.actions.links import GetLink, GetMcpResource
+from agentbay._wire.actions.sessions import (
     GetLabel,
-    GetLink,
-    GetMcpResource,
     GetSessionDetail,
-    ListMcpTools,
     RefreshSessionIdleTime,
     SetLabel,
 )
+from agentbay._wire.actions.tools import ListMcpTools
 from agentbay._wire.envelope import Code, malformed_part
 from agentbay.errors import AgentBayError, NotFoundError, SessionError
 from agentbay.models.metrics import SessionMetrics, SessionMetricsResult
@@ -22,7 +21,7 @@ from agentbay.models.session import McpTool, McpToolsResult, SessionInfo, Sessio
 
 if TYPE_CHECKING:
     from agentbay._transport.rpc import Rpc
-    from agentbay._wire.actions import ToolListing
+    from agentbay._wire.actions.tools import ToolListing
     from agentbay._wire.envelope import Reply
     from agentbay.models.session import McpToolResult
 

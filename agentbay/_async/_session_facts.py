@@ -8,10 +8,10 @@ import attrs
 
 from agentbay._async import _session_calls as calls
 from agentbay._async._deprecation import warn_deprecated
-from agentbay._wire.actions import SessionData
+from agentbay._wire.actions.sessions import SessionData
 
 if TYPE_CHECKING:
-    from agentbay._wire.actions import CreatedSession
+    from agentbay._wire.actions.sessions import CreatedSession
     from agentbay.models.session import McpTool
     from agentbay.models.session_params import CreateSessionParams
 

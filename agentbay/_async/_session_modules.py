@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agentbay._async.agent import AsyncAgent
     from agentbay._async.application import AsyncApplicationManager
     from agentbay._async.browser import AsyncBrowser
@@ -21,112 +23,142 @@ if TYPE_CHECKING:
     from agentbay._async.ui import AsyncUI
     from agentbay._async.window import AsyncWindowManager
 
+T = TypeVar("T")
+
 
 class SessionModules:
-    """The part of a session that leads to its modules, which the session makes itself."""
+    """The part of a session that leads to its modules.
 
-    _browser: AsyncBrowser
-    _code: AsyncCode
-    _command: AsyncCommand
-    _pty: AsyncPty
-    _file_system: AsyncFileSystem
-    _context: AsyncContextManager
-    _oss: AsyncOss
-    _agent: AsyncAgent
-    _computer: AsyncComputer
-    _mobile: AsyncMobile
-    _application: AsyncApplicationManager
-    _window: AsyncWindowManager
-    _ui: AsyncUI
-    _env: AsyncEnv
-    _git: AsyncGit
+    A module is imported for its first use: with its tools and models it costs milliseconds, and
+    most programs use a few.
+    """
+
+    def __init__(self) -> None:
+        self._modules: dict[object, Any] = {}
+
+    def _module(self, kind: Callable[[Any], T]) -> T:
+        """Return the session's only object of *kind*."""
+        if kind not in self._modules:
+            self._modules.setdefault(kind, kind(self))
+        module: T = self._modules[kind]
+        return module
 
     @property
     def browser(self) -> AsyncBrowser:
         """Starts a browser, and works on its pages."""
-        return self._browser
+        from agentbay._async.browser import AsyncBrowser
+
+        return self._module(AsyncBrowser)
 
     @property
     def code(self) -> AsyncCode:
         """Runs code."""
-        return self._code
+        from agentbay._async.code import AsyncCode
+
+        return self._module(AsyncCode)
 
     @property
     def command(self) -> AsyncCommand:
         """Runs commands."""
-        return self._command
+        from agentbay._async.command import AsyncCommand
+
+        return self._module(AsyncCommand)
 
     @property
     def pty(self) -> AsyncPty:
         """Opens terminals."""
-        return self._pty
+        from agentbay._async.pty import AsyncPty
+
+        return self._module(AsyncPty)
 
     @property
     def file_system(self) -> AsyncFileSystem:
         """Reads and writes files."""
-        return self._file_system
+        from agentbay._async.filesystem import AsyncFileSystem
+
+        return self._module(AsyncFileSystem)
 
     @property
     def fs(self) -> AsyncFileSystem:
         """The same as :attr:`file_system`."""
-        return self._file_system
+        return self.file_system
 
     @property
     def filesystem(self) -> AsyncFileSystem:
         """The same as :attr:`file_system`."""
-        return self._file_system
+        return self.file_system
 
     @property
     def files(self) -> AsyncFileSystem:
         """The same as :attr:`file_system`."""
-        return self._file_system
+        return self.file_system
 
     @property
     def env(self) -> AsyncEnv:
         """Sets and reads environment variables."""
-        return self._env
+        from agentbay._async.env import AsyncEnv
+
+        return self._module(AsyncEnv)
 
     @property
     def git(self) -> AsyncGit:
         """Runs git."""
-        return self._git
+        from agentbay._async.git import AsyncGit
+
+        return self._module(AsyncGit)
 
     @property
     def agent(self) -> AsyncAgent:
         """Gives tasks to the agents in the session."""
-        return self._agent
+        from agentbay._async.agent import AsyncAgent
+
+        return self._module(AsyncAgent)
 
     @property
     def oss(self) -> AsyncOss:
         """Copies files to object storage and back."""
-        return self._oss
+        from agentbay._async.oss import AsyncOss
+
+        return self._module(AsyncOss)
 
     @property
     def computer(self) -> AsyncComputer:
         """Works the mouse, keyboard, screen, windows and applications of a desktop."""
-        return self._computer
+        from agentbay._async.computer import AsyncComputer
+
+        return self._module(AsyncComputer)
 
     @property
     def mobile(self) -> AsyncMobile:
         """Touches, reads and configures a phone."""
-        return self._mobile
+        from agentbay._async.mobile import AsyncMobile
+
+        return self._module(AsyncMobile)
 
     @property
     def application(self) -> AsyncApplicationManager:
         """Applications, by the names of earlier releases; :attr:`computer` has them all."""
-        return self._application
+        from agentbay._async.application import AsyncApplicationManager
+
+        return self._module(AsyncApplicationManager)
 
     @property
     def window(self) -> AsyncWindowManager:
         """Windows, by the names of earlier releases; :attr:`computer` has them all."""
-        return self._window
+        from agentbay._async.window import AsyncWindowManager
+
+        return self._module(AsyncWindowManager)
 
     @property
     def ui(self) -> AsyncUI:
         """The screen, by the names of earlier releases; see :attr:`mobile`."""
-        return self._ui
+        from agentbay._async.ui import AsyncUI
+
+        return self._module(AsyncUI)
 
     @property
     def context(self) -> AsyncContextManager:
         """Synchronises the session with its contexts."""
-        return self._context
+        from agentbay._async.context_manager import AsyncContextManager
+
+        return self._module(AsyncContextManager)

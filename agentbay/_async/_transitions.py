@@ -10,7 +10,11 @@ from attrs import frozen
 
 from agentbay._async._failures import is_lasting
 from agentbay._async._lifetime import poll
-from agentbay._wire.actions import DeleteSessionAsync, PauseSessionAsync, ResumeSessionAsync
+from agentbay._wire.actions.sessions import (
+    DeleteSessionAsync,
+    PauseSessionAsync,
+    ResumeSessionAsync,
+)
 from agentbay._wire.envelope import Code
 from agentbay._wire.request import Request
 from agentbay.errors import AgentBayError, NotFoundError

@@ -8,7 +8,7 @@ from agentbay._async._agent_tasks import COMPUTER, POLL_INTERVAL, TASK_FAILED, T
 from agentbay._async.browser_agent import AsyncBrowserAgent
 from agentbay._async.computer_agent import AsyncComputerAgent
 from agentbay._async.mobile_agent import AsyncMobileAgent
-from agentbay._wire.tools import FluxExecuteTask
+from agentbay._wire.tools.agent import FluxExecuteTask
 
 if TYPE_CHECKING:
     from agentbay._async.session import AsyncSession

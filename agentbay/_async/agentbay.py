@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from agentbay._async.beta_network import AsyncBetaNetwork
     from agentbay._async.beta_skills import AsyncBetaSkills
-    from agentbay._wire.actions import CreatedSession
+    from agentbay._wire.actions.sessions import CreatedSession
     from agentbay._wire.envelope import Reply
     from agentbay.config import RetryPolicy
     from agentbay.models.reap import ReapResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentbay._async._failures import refusal_text
-from agentbay._wire.actions import CreateNetwork, DescribeNetwork
+from agentbay._wire.actions.networks import CreateNetwork, DescribeNetwork
 from agentbay._wire.envelope import malformed_part
 from agentbay.errors import AgentBayError, NotFoundError
 from agentbay.models.network import NetworkResult, NetworkStatusResult

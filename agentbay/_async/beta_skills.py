@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from agentbay._async._failures import refusal_text
-from agentbay._wire.actions import (
+from agentbay._wire.actions.skills import (
     BindContextSkillAsync,
     ContextSkillItem,
     GetSkillMetaData,
@@ -20,7 +20,7 @@ from agentbay.models.skills import SkillInfo, SkillsMetadataResult
 
 if TYPE_CHECKING:
     from agentbay._async.agentbay import AsyncAgentBay
-    from agentbay._wire.actions import SkillData
+    from agentbay._wire.actions.skills import SkillData
     from agentbay._wire.request import Request
 
 __all__ = ("AsyncBetaSkills",)

@@ -10,8 +10,8 @@ from agentbay._async import _pages as pages
 from agentbay._async._browser_notices import Notices
 from agentbay._async._deprecation import warn_renamed
 from agentbay._async.browser_operator import AsyncBrowserOperator
-from agentbay._wire.actions import GetCdpLink, InitBrowser
-from agentbay._wire.tools import StopChrome
+from agentbay._wire.actions.browser import GetCdpLink, InitBrowser
+from agentbay._wire.tools.browser import StopChrome
 from agentbay.errors import AgentBayError, BrowserError, ScreenshotError
 from agentbay.models.browser import BrowserOption
 from agentbay.models.browser_context import BROWSER_DATA_PATH

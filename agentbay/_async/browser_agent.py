@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from agentbay._async._agent_tasks import BROWSER, TASK_FAILED, Tasks
-from agentbay._wire.tools import BrowserUseExecuteTask
+from agentbay._wire.tools.agent import BrowserUseExecuteTask
 from agentbay.models.agent import ExecutionResult
 
 if TYPE_CHECKING:

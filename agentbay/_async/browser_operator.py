@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from agentbay._async import _pages as pages
 from agentbay._async._failures import is_lasting
 from agentbay._async._lifetime import poll
-from agentbay._wire.tools import (
-    ActAnswer,
-    ObservedElement,
+from agentbay._wire.tools.answers import load_bounded
+from agentbay._wire.tools.browser import (
     PageUseActAsync,
     PageUseCloseSession,
     PageUseExtractAsync,
@@ -22,11 +21,14 @@ from agentbay._wire.tools import (
     PageUseNavigate,
     PageUseObserveAsync,
     PageUseScreenshot,
+)
+from agentbay._wire.tools.browser_answers import (
+    ActAnswer,
+    ObservedElement,
     StartedTask,
     action_text,
     schema_text,
 )
-from agentbay._wire.tools.answers import load_bounded
 from agentbay.errors import BrowserError
 from agentbay.models.browser_operator import (
     ActOptions,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
     from agentbay._async.browser import AsyncBrowser
     from agentbay._async.session import AsyncSession
-    from agentbay._wire.tools import Tool
+    from agentbay._wire.tools.base import Tool
     from agentbay.models.browser_page import BrowserPage
     from agentbay.models.session import McpToolResult
 

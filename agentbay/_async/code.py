@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentbay._transport.finishing import finish
 from agentbay._wire.code_stream import StreamedCode, cancel_frame, run_frame
-from agentbay._wire.tools import CODE_LANGUAGES, CodeAnswer, RunCode
+from agentbay._wire.tools.code import CODE_LANGUAGES, CodeAnswer, RunCode
 from agentbay.errors import AgentBayError, SessionError, TransportError
 from agentbay.models.code import EnhancedCodeExecutionResult
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentbay._async._process_start import not_offered, start_process
 from agentbay._wire.processes import StartCommand
-from agentbay._wire.tools import Shell, ShellAnswer
+from agentbay._wire.tools.shell import Shell, ShellAnswer
 from agentbay.errors import SessionError
 from agentbay.models.command import CommandResult
 

@@ -6,28 +6,32 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from agentbay._async import _screen_calls as calls
-from agentbay._wire.tools import (
-    ActivateWindow,
-    ClickMouse,
-    CloseWindow,
-    DragMouse,
-    FocusMode,
-    FullscreenWindow,
-    GetCursorPosition,
-    GetScreenSize,
-    InputText,
+from agentbay._wire.tools.applications import (
     ListVisibleApps,
-    MaximizeWindow,
-    MinimizeWindow,
-    MoveMouse,
-    PressKeys,
-    ReleaseKeys,
-    ResizeWindow,
-    RestoreWindow,
-    Scroll,
     StopAppByCmd,
     StopAppByPid,
     StopAppByPname,
+)
+from agentbay._wire.tools.desktop import (
+    ClickMouse,
+    DragMouse,
+    GetCursorPosition,
+    GetScreenSize,
+    InputText,
+    MoveMouse,
+    PressKeys,
+    ReleaseKeys,
+    Scroll,
+)
+from agentbay._wire.tools.windows import (
+    ActivateWindow,
+    CloseWindow,
+    FocusMode,
+    FullscreenWindow,
+    MaximizeWindow,
+    MinimizeWindow,
+    ResizeWindow,
+    RestoreWindow,
 )
 from agentbay.models.computer import MouseButton, ScrollDirection
 from agentbay.models.results import OperationResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentbay._async._agent_tasks import COMPUTER, Tasks
-from agentbay._wire.tools import FluxExecuteTask
+from agentbay._wire.tools.agent import FluxExecuteTask
 
 if TYPE_CHECKING:
     from agentbay._async.session import AsyncSession

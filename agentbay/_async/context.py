@@ -10,7 +10,7 @@ from agentbay._async import _context_calls as calls
 from agentbay._async import _objects as objects
 from agentbay._async._lifetime import poll
 from agentbay._async.context_iterator import AsyncContextFileIterator, AsyncContextIterator
-from agentbay._wire.actions import (
+from agentbay._wire.actions.contexts import (
     ClearContext,
     DeleteContext,
     DeleteContextFile,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from agentbay._async import _context_calls as calls
-from agentbay._wire.actions import DescribeContextFiles, ListContexts
+from agentbay._wire.actions.contexts import DescribeContextFiles, ListContexts
 from agentbay.errors import ProtocolError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from agentbay._async._context_calls import refused
 from agentbay._async._creation import is_downloaded, persistence_item
 from agentbay._async._failures import is_lasting
 from agentbay._async._lifetime import poll_times, quick_pauses
-from agentbay._wire.actions import (
+from agentbay._wire.actions.contexts import (
     BindContexts,
     DescribeSessionContexts,
     GetContextInfo,

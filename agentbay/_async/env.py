@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentbay._wire.tools import EnvVariable, GetEnv, SetEnv
+from agentbay._wire.tools.system import EnvVariable, GetEnv, SetEnv
 from agentbay.models.env import EnvResult
 from agentbay.models.results import BoolResult
 from agentbay.models.session import McpTool
 
 if TYPE_CHECKING:
     from agentbay._async.session import AsyncSession
-    from agentbay._wire.tools import Tool
+    from agentbay._wire.tools.base import Tool
     from agentbay.models.session import McpToolResult
 
 __all__ = ("AsyncEnv",)

@@ -11,7 +11,7 @@ from agentbay._async import _objects as objects
 from agentbay._async._failures import is_lasting, refusal_text
 from agentbay._async._lifetime import poll
 from agentbay._async._objects import StepError, cause_of, step
-from agentbay._wire.actions import GetAndLoadInternalContext
+from agentbay._wire.actions.contexts import GetAndLoadInternalContext
 from agentbay.errors import AgentBayError, FileError
 from agentbay.models.file_transfer import DownloadResult, UploadResult
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from agentbay._async.agentbay import AsyncAgentBay
     from agentbay._async.session import AsyncSession
-    from agentbay._wire.actions import InternalContextData
+    from agentbay._wire.actions.contexts import InternalContextData
     from agentbay.models.file_transfer import DirectoryTransferResult
 
 __all__ = ("AsyncFileTransfer",)

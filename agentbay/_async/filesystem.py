@@ -8,7 +8,7 @@ from agentbay._async import _file_contents as contents
 from agentbay._async._directory_thread import DirectoryThread
 from agentbay._async.directory_watch import AsyncDirectoryWatch
 from agentbay._async.file_transfer import AsyncFileTransfer
-from agentbay._wire.tools import (
+from agentbay._wire.tools.files import (
     CreateDirectory,
     DeleteFile,
     DirectoryLine,
@@ -19,7 +19,6 @@ from agentbay._wire.tools import (
     MoveFile,
     ReadMultipleFiles,
     SearchFiles,
-    Tool,
 )
 from agentbay.errors import FileError, RemoteFileNotFoundError
 from agentbay.models.filesystem import (
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from agentbay._async.session import AsyncSession
+    from agentbay._wire.tools.base import Tool
     from agentbay.models.file_transfer import (
         DirectoryTransferResult,
         DownloadResult,

@@ -6,16 +6,11 @@ from typing import TYPE_CHECKING
 
 from agentbay._async import _mobile_settings as settings
 from agentbay._async import _screen_calls as calls
-from agentbay._wire.actions import GetAdbLink
-from agentbay._wire.tools import (
-    GetAllUiElements,
-    InputText,
-    LongScreenshot,
-    SendKey,
-    StopAppByCmd,
-    Swipe,
-    Tap,
-)
+from agentbay._wire.actions.browser import GetAdbLink
+from agentbay._wire.tools.applications import StopAppByCmd
+from agentbay._wire.tools.capture import LongScreenshot
+from agentbay._wire.tools.desktop import InputText
+from agentbay._wire.tools.mobile import GetAllUiElements, SendKey, Swipe, Tap
 from agentbay.errors import AgentBayError
 from agentbay.models.mobile import AdbUrlResult
 

@@ -9,7 +9,7 @@ from attrs import frozen
 from agentbay._async._agent_stream import Listeners, StreamedTask
 from agentbay._async._agent_tasks import MOBILE, TASK_FAILED, Tasks, start_failure
 from agentbay._async.task_execution import AsyncTaskExecution
-from agentbay._wire.tools import ExecuteTask, TaskAnswer
+from agentbay._wire.tools.agent import ExecuteTask, TaskAnswer
 from agentbay.errors import AgentError, ProtocolError
 from agentbay.models.agent import ExecutionResult
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentbay._wire.tools import (
+from agentbay._wire.tools.oss import (
     OssDownload,
     OssDownloadAnonymous,
     OssEnvInit,
@@ -15,7 +15,7 @@ from agentbay.models.oss import OSSClientResult, OSSDownloadResult, OSSUploadRes
 
 if TYPE_CHECKING:
     from agentbay._async.session import AsyncSession
-    from agentbay._wire.tools import Tool
+    from agentbay._wire.tools.base import Tool
     from agentbay.models.session import McpToolResult
 
 __all__ = ("AsyncOss",)

@@ -11,24 +11,9 @@ from agentbay._async import _transitions as transitions
 from agentbay._async._markers import awaitable_twin
 from agentbay._async._session_facts import SessionFacts
 from agentbay._async._session_modules import SessionModules
-from agentbay._async.agent import AsyncAgent
-from agentbay._async.application import AsyncApplicationManager
-from agentbay._async.browser import AsyncBrowser
-from agentbay._async.code import AsyncCode
-from agentbay._async.command import AsyncCommand
-from agentbay._async.computer import AsyncComputer
-from agentbay._async.context_manager import AsyncContextManager
-from agentbay._async.env import AsyncEnv
-from agentbay._async.filesystem import AsyncFileSystem
-from agentbay._async.git import AsyncGit
-from agentbay._async.mobile import AsyncMobile
-from agentbay._async.oss import AsyncOss
-from agentbay._async.pty import AsyncPty
-from agentbay._async.ui import AsyncUI
-from agentbay._async.window import AsyncWindowManager
 from agentbay._transport.finishing import finish
 from agentbay._transport.tools import ToolCall
-from agentbay._wire.tools import GetMetrics
+from agentbay._wire.tools.system import GetMetrics
 from agentbay.errors import SessionError
 
 if TYPE_CHECKING:
@@ -69,23 +54,9 @@ class AsyncSession(SessionFacts, SessionModules):
     """
 
     def __init__(self, agent_bay: AsyncAgentBay, session_id: str) -> None:
-        super().__init__(session_id)
+        SessionFacts.__init__(self, session_id)
+        SessionModules.__init__(self)
         self._agent_bay = agent_bay
-        self._browser = AsyncBrowser(self)
-        self._code = AsyncCode(self)
-        self._command = AsyncCommand(self)
-        self._pty = AsyncPty(self)
-        self._file_system = AsyncFileSystem(self)
-        self._context = AsyncContextManager(self)
-        self._oss = AsyncOss(self)
-        self._agent = AsyncAgent(self)
-        self._computer = AsyncComputer(self)
-        self._mobile = AsyncMobile(self)
-        self._application = AsyncApplicationManager(self)
-        self._window = AsyncWindowManager(self)
-        self._ui = AsyncUI(self)
-        self._env = AsyncEnv(self)
-        self._git = AsyncGit(self)
 
     @property
     def _rpc(self) -> Rpc:
@@ -319,9 +290,9 @@ class AsyncSession(SessionFacts, SessionModules):
         # A session that has a context for recordings was created to be recorded.
         recording = None if self._enable_browser_replay is False else self.record_context_id
         if sync_context:
-            await self._context._upload_before_delete(poll_interval=poll_interval)
+            await self.context._upload_before_delete(poll_interval=poll_interval)
         elif recording:
-            await self._context._upload_before_delete(
+            await self.context._upload_before_delete(
                 recording, RECORDING_PATH, poll_interval=poll_interval
             )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from agentbay._async.agentbay import AsyncAgentBay
-    from agentbay._wire.actions import ListSession
+    from agentbay._wire.actions.sessions import ListSession
 
 __all__ = ("AsyncSessionIterator",)
 

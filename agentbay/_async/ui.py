@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from agentbay._async import _screen_calls as calls
 from agentbay._async.mobile import AsyncMobile
-from agentbay._wire.tools import Click, GetAllUiElements
+from agentbay._wire.tools.desktop import Click
+from agentbay._wire.tools.mobile import GetAllUiElements
 
 if TYPE_CHECKING:
     from agentbay._async.session import AsyncSession

@@ -15,10 +15,10 @@ from attrs import field, frozen
 
 from agentbay._transport.deadline import Deadline
 from agentbay._transport.retry import repeated, retry_after
-from agentbay._wire.actions import CallMcpTool, ToolPayload
+from agentbay._wire.actions.tools import CallMcpTool, ToolPayload
 from agentbay._wire.codec import lenient_converter, load_json, structure
 from agentbay._wire.envelope import malformed_part, service_error
-from agentbay._wire.tools import tool_text
+from agentbay._wire.tools.reading import tool_text
 from agentbay.errors import AgentBayError, ProtocolError
 from agentbay.models.keys import normalize_keys
 from agentbay.models.session import McpToolResult

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import define, field, frozen, validators
 
 from agentbay._wire.codec import WireObject
-from agentbay._wire.tools import CodeAnswer, Language, RunCode, read_code_facts, read_result
+from agentbay._wire.tools.code import CodeAnswer, Language, RunCode, read_code_facts, read_result
 from agentbay.models.code import CodeExecutionResult, ExecutionError, ExecutionLogs
 
 __all__ = (

@@ -17,10 +17,11 @@ from aiohttp import web
 from aiohttp.http_exceptions import PayloadEncodingError
 from attrs import evolve
 
-from agentbay._wire.actions import ToolPayload
+from agentbay._wire.actions.tools import ToolPayload
+from agentbay._wire.catalogue import REQUESTS
 from agentbay._wire.codec import lenient_converter
 from agentbay._wire.envelope import Code, service_error, write_reply
-from agentbay._wire.request import REQUESTS, MissingParameterError, Request
+from agentbay._wire.request import MissingParameterError, Request
 from agentbay.errors import NotFoundError, ProtocolError, RateLimitError, ServiceError
 from agentbay.local.answers import error_answer, json_answer
 from agentbay.local.auth import check_api_key, check_origin, check_token, is_token

@@ -13,7 +13,7 @@ from agentbay.local.notices import Once
 from agentbay.local.tools.registry import offered_tools
 
 if TYPE_CHECKING:
-    from agentbay._wire.actions import ToolListing
+    from agentbay._wire.actions.tools import ToolListing
 
 __all__ = ("DEFAULT_IMAGE", "PROFILES", "Image", "Profile", "resolve_image")
 

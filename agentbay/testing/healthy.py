@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from agentbay._wire.actions import (
+from agentbay._wire.actions.sessions import (
     CreateMcpSession,
     DeleteSessionAsync,
     GetLabel,
     GetSession,
     GetSessionDetail,
-    ListMcpTools,
     ListSession,
     PauseSessionAsync,
     ReleaseMcpSession,
     ResumeSessionAsync,
     SetLabel,
 )
+from agentbay._wire.actions.tools import ListMcpTools
+from agentbay._wire.catalogue import REQUESTS, TOOLS
 from agentbay._wire.codec import JsonText, dump_json, lenient_converter
 from agentbay._wire.envelope import Code, service_error
-from agentbay._wire.request import REQUESTS, MissingParameterError
-from agentbay._wire.tools import TOOLS, ShellAnswer
+from agentbay._wire.request import MissingParameterError
+from agentbay._wire.tools.shell import ShellAnswer
 from agentbay.errors import ConflictError, ProtocolError, ServiceError
 from agentbay.models.session import SessionStatus
 from agentbay.testing.answers import Answer, Data, Refusal, Text

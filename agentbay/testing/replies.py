@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from agentbay._wire.actions import ToolPayload
+from agentbay._wire.actions.tools import ToolPayload
 from agentbay._wire.codec import lenient_converter
 from agentbay._wire.envelope import Code, service_error, write_error
 from agentbay.testing.answers import Answer, Data, Raw, Refusal, Text

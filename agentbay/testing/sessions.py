@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from attrs import define, field
 
-from agentbay._wire.actions import CreateMcpSession, ListSession, SessionListing
+from agentbay._wire.actions.sessions import CreateMcpSession, ListSession, SessionListing
 from agentbay._wire.envelope import SESSION_NOT_FOUND, Code, Reply, service_error
 from agentbay.models.session import SessionStatus
 

@@ -16,7 +16,8 @@ from agentbay import (
     NotFoundError,
     ServiceError,
 )
-from agentbay._wire.request import REQUESTS, Request
+from agentbay._wire.catalogue import REQUESTS
+from agentbay._wire.request import Request
 from agentbay.local.runtime import LocalRuntime
 from tests.conftest import ConnectFunction
 

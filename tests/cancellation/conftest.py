@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio.from_thread
 import pytest
 
-from agentbay._wire.tools import ShellAnswer
+from agentbay._wire.tools.shell import ShellAnswer
 from agentbay.testing import RecordingServer, Route
 from tests.cancellation.world import Service
 

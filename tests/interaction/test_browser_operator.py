@@ -28,7 +28,12 @@ from agentbay import (
     ObserveResult,
     ProtocolError,
 )
-from agentbay._wire.tools import ActAnswer, ObservedElement, StartedTask, action_text
+from agentbay._wire.tools.browser_answers import (
+    ActAnswer,
+    ObservedElement,
+    StartedTask,
+    action_text,
+)
 from agentbay.testing import Raw, Recorded, RecordingServer, Refusal, Text
 from tests.interaction.fingerprints import json_values, unhurried
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agentbay import AgentBayError, AgentEvent, AsyncSession
 from agentbay._wire.agent_stream import read_event
-from agentbay._wire.tools import TaskAnswer
+from agentbay._wire.tools.agent import TaskAnswer
 from agentbay.errors import ProtocolError
 from agentbay.testing import Raw, RecordingServer, Text
 

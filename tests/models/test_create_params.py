@@ -34,7 +34,7 @@ from agentbay import (
     WhiteList,
 )
 from agentbay._async._creation import create_request
-from agentbay._wire.actions import CreateMcpSession
+from agentbay._wire.actions.sessions import CreateMcpSession
 
 DEFAULT_POLICY = (
     '{"uploadPolicy": {"autoUpload": true, "uploadStrategy": "UploadBeforeResourceRelease", '

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from agentbay import Config, RetryPolicy
-from agentbay._wire.request import REQUESTS
+from agentbay._wire.catalogue import REQUESTS
 from agentbay.errors import ConfigurationError, RateLimitError, TransportError
 from tests.conftest import ConnectFunction
 from tests.servers import Answer, ScriptedServer, Then, http

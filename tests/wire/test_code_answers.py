@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentbay._wire.code_stream import StreamedCode, end_fields, error_fields, result_fields
-from agentbay._wire.tools import CODE_STOPS, CodeAnswer, RunCode
+from agentbay._wire.tools.code import CODE_STOPS, CodeAnswer, RunCode
 from agentbay.models.code import CodeExecutionResult, ExecutionError, ExecutionLogs
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)

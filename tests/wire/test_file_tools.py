@@ -10,18 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentbay import FileChangeEvent
-from agentbay._wire.tools import (
-    TOOLS,
+from agentbay._wire.catalogue import TOOLS
+from agentbay._wire.tools.files import (
     Edit,
     EditFile,
-    EnvVariable,
-    GetEnv,
     GetFileChange,
     GetFileInfo,
     ReadMultipleFiles,
     SearchFiles,
-    SetEnv,
 )
+from agentbay._wire.tools.system import EnvVariable, GetEnv, SetEnv
 from agentbay.errors import ProtocolError
 
 NAMES = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters=":"), min_size=1)

@@ -9,19 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentbay._wire.actions import (
-    CallMcpTool,
+from agentbay._wire.actions.sessions import (
     CreateMcpSession,
     DeleteSessionAsync,
     GetSession,
     GetSessionDetail,
-    ListMcpTools,
     ListSession,
     SessionData,
     SessionListing,
-    ToolListing,
-    ToolPayload,
 )
+from agentbay._wire.actions.tools import CallMcpTool, ListMcpTools, ToolListing, ToolPayload
+from agentbay._wire.catalogue import REQUESTS
 from agentbay._wire.envelope import (
     Reply,
     read_error,
@@ -30,7 +28,7 @@ from agentbay._wire.envelope import (
     write_error,
     write_reply,
 )
-from agentbay._wire.request import REQUESTS, Request
+from agentbay._wire.request import Request
 from agentbay.errors import (
     AuthenticationError,
     ConflictError,

@@ -11,16 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentbay._wire import actions
-from agentbay._wire.actions import (
-    CallMcpTool,
+from agentbay._wire.actions.sessions import (
     CreateMcpSession,
     GetSession,
     GetSessionDetail,
     ListSession,
     SdkStats,
 )
-from agentbay._wire.request import REQUESTS
+from agentbay._wire.actions.tools import CallMcpTool
+from agentbay._wire.catalogue import REQUESTS
 from agentbay.errors import ProtocolError
 
 NAMES = st.text(string.ascii_letters, min_size=1, max_size=8)
@@ -124,7 +123,7 @@ def test_unknown_parameters_are_told_apart() -> None:
 
 def test_every_action_is_registered_under_its_own_name() -> None:
     for name, request in REQUESTS.items():
-        assert getattr(actions, name) is request
+        assert request.__name__ == name
         assert request.__doc__
         assert attrs.has(request)
 

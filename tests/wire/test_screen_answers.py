@@ -12,19 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentbay._wire.codec import lenient_converter
-from agentbay._wire.tools import (
-    GetActiveWindow,
-    GetAllUiElements,
-    GetClickableUiElements,
-    GetInstalledApps,
-    GetScreenSize,
-    ListRootWindows,
-    LongScreenshot,
-    ScreenshotAnswer,
-    WindowAnswer,
-    parse_processes,
-)
 from agentbay._wire.tools.answers import load_bounded
+from agentbay._wire.tools.applications import GetInstalledApps, parse_processes
+from agentbay._wire.tools.capture import LongScreenshot, ScreenshotAnswer
+from agentbay._wire.tools.desktop import GetScreenSize
+from agentbay._wire.tools.mobile import GetAllUiElements, GetClickableUiElements
+from agentbay._wire.tools.windows import GetActiveWindow, ListRootWindows, WindowAnswer
 from agentbay.errors import ProtocolError
 
 TEN_MEGABYTES = 10 * 1024 * 1024

@@ -8,18 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentbay._wire.tools import (
-    TOOLS,
-    DirectoryLine,
-    GetFileInfo,
-    ReadFile,
-    Shell,
-    ShellAnswer,
-    Tool,
-    WriteFile,
-    tool_error,
-    tool_text,
-)
+from agentbay._wire.catalogue import TOOLS
+from agentbay._wire.tools.base import Tool, tool_error
+from agentbay._wire.tools.files import DirectoryLine, GetFileInfo, ReadFile, WriteFile
+from agentbay._wire.tools.reading import tool_text
+from agentbay._wire.tools.shell import Shell, ShellAnswer
 from agentbay.errors import ProtocolError
 
 

@@ -18,7 +18,7 @@ from agentbay._wire.codec import (
     wire_name,
 )
 
-__all__ = ("TOOLS", "Tool", "ToolText", "tool_error", "tool_text")
+__all__ = ("TOOLS", "Tool", "ToolText", "tool_error")
 
 
 @frozen
@@ -102,12 +102,7 @@ class Tool(WireObject):
 
 
 TOOLS: dict[str, type[Tool]] = {}
-"""Every tool by its name."""
-
-
-def tool_text(name: str, text: str, *, is_error: bool) -> ToolText:
-    """Return what the text of tool *name* means, also for tools that are not described here."""
-    return TOOLS.get(name, Tool).read_text(text, is_error=is_error)
+"""The tools that were imported, by name; all of them are in the catalogue."""
 
 
 def tool_error(code: int, message: str) -> str:

@@ -15,7 +15,7 @@ from agentbay._wire.code_stream import (
     error_fields,
     result_fields,
 )
-from agentbay._wire.tools import RunCode, read_result
+from agentbay._wire.tools.code import RunCode, read_result
 from agentbay.local.channel.registry import ChannelFailedError, Exchange, Kind, serves
 from agentbay.local.kernels.kernel import Event, Failed, Shown, Wrote
 from agentbay.local.tools.code import execute, outcome

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agentbay._wire.tools import GetFileChange
+from agentbay._wire.tools.files import GetFileChange
 from agentbay.local.channel.registry import ChannelFailedError, Exchange, Kind, serves
 from agentbay.local.states import State
 from agentbay.local.tools.changes import settle_changes, take_changes

@@ -7,7 +7,7 @@ from enum import Enum
 
 from attrs import define, field
 
-from agentbay._wire.actions import ContextStatusItem
+from agentbay._wire.actions.contexts import ContextStatusItem
 from agentbay.local.contexts.keys import parse_folder
 
 __all__ = ("Board", "Direction", "Progress", "TransferStatus")

@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from agentbay._wire.actions import (
+from agentbay._wire.actions.contexts import (
     BindContexts,
     BindingData,
     ClearContext,

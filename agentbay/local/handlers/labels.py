@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentbay._wire.actions import GetLabel, LabelData, SetLabel
+from agentbay._wire.actions.sessions import GetLabel, LabelData, SetLabel
 from agentbay._wire.envelope import Code, Reply, service_error
 from agentbay.local.handlers.registry import Call, handles
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from agentbay._wire.actions import PauseSessionAsync, RefreshSessionIdleTime, ResumeSessionAsync
+from agentbay._wire.actions.sessions import (
+    PauseSessionAsync,
+    RefreshSessionIdleTime,
+    ResumeSessionAsync,
+)
 from agentbay._wire.envelope import Reply
 from agentbay.local.handlers.registry import Call, handles
 from agentbay.local.states import State

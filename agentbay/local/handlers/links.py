@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from agentbay._wire.actions import GetLink, LinkData
+from agentbay._wire.actions.links import GetLink, LinkData
 from agentbay._wire.envelope import Code, Reply, service_error
 from agentbay.local.handlers.registry import Call, handles
 

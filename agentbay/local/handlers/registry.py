@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 
+from agentbay._wire.catalogue import REQUESTS
 from agentbay._wire.envelope import Reply
-from agentbay._wire.request import REQUESTS, Request
+from agentbay._wire.request import Request
 from agentbay.local.contexts.service import Contexts
 from agentbay.local.links import Links
 from agentbay.local.sessions import SessionTable

@@ -6,17 +6,15 @@ import base64
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
-from agentbay._wire.actions import (
+from agentbay._wire.actions.links import DesktopInfo, GetMcpResource, ResourceData
+from agentbay._wire.actions.sessions import (
     CreatedSession,
     CreateMcpSession,
     DeleteSessionAsync,
-    DesktopInfo,
-    GetMcpResource,
     GetSession,
     GetSessionDetail,
     ListSession,
     ReleaseMcpSession,
-    ResourceData,
     SessionData,
     SessionDetail,
     SessionListing,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentbay._wire.actions import CallMcpTool, ListMcpTools, ToolListing, ToolPayload
+from agentbay._wire.actions.tools import CallMcpTool, ListMcpTools, ToolListing, ToolPayload
 from agentbay._wire.envelope import Reply
 from agentbay.local.handlers.registry import Call, handles
 from agentbay.local.images import resolve_image

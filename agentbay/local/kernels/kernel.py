@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 from attrs import field, frozen
 
-from agentbay._wire.tools import CODE_STOPS
+from agentbay._wire.tools.code import CODE_STOPS
 from agentbay.local.sandbox.base import SandboxDiedError, SandboxError
 from agentbay.local.worker.kernels.messages import Decoder, MessageError, encode
 

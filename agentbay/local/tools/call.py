@@ -6,13 +6,14 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from agentbay._wire.actions import ToolPayload
-from agentbay._wire.tools import TOOLS, Tool
+from agentbay._wire.actions.tools import ToolPayload
+from agentbay._wire.catalogue import TOOLS
 from agentbay.errors import ProtocolError
 from agentbay.local.tools.registry import ToolFailedError, offered_tools, runner_of
 from agentbay.local.tools.worker import BAD_ARGUMENT
 
 if TYPE_CHECKING:
+    from agentbay._wire.tools.base import Tool
     from agentbay.local.session import Session
 
 __all__ = ("call_tool",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentbay._wire.tools import GetFileChange
+from agentbay._wire.tools.files import GetFileChange
 from agentbay.local.tools.registry import Workplace, runs
 from agentbay.local.tools.worker import call_worker
 from agentbay.models.filesystem import FileChangeEvent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define, evolve, field
 
-from agentbay._wire.tools import CodeAnswer, RunCode, read_result
+from agentbay._wire.tools.code import CodeAnswer, RunCode, read_result
 from agentbay.local.failures import LocalRuntimeError
 from agentbay.local.ids import new_trace_id
 from agentbay.local.kernels.kernel import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentbay._wire.tools import GetEnv, SetEnv
+from agentbay._wire.tools.system import GetEnv, SetEnv
 from agentbay.local.tools.registry import Workplace, runs
 from agentbay.local.tools.worker import call_worker
 

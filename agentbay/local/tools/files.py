@@ -7,7 +7,7 @@ import stat
 from datetime import datetime, timezone
 from typing import Any
 
-from agentbay._wire.tools import (
+from agentbay._wire.tools.files import (
     CreateDirectory,
     DeleteFile,
     DirectoryLine,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agentbay._wire.tools import GetMetrics
+from agentbay._wire.tools.system import GetMetrics
 from agentbay.local.sandbox.base import SandboxDiedError, SandboxError, Usage
 from agentbay.local.tools.registry import ToolFailedError, Workplace, runs
 from agentbay.local.tools.worker import STOPPED

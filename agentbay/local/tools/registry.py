@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from agentbay._wire.tools import TOOLS, Tool, tool_error
+from agentbay._wire.catalogue import TOOLS
+from agentbay._wire.tools.base import Tool, tool_error
 from agentbay.local.kernels.kernel import Kernels
 from agentbay.local.sandbox.base import Limits, Sandbox
 

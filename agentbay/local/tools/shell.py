@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentbay._wire.tools import TIMEOUT_MARK, Shell, ShellAnswer
+from agentbay._wire.tools.shell import TIMEOUT_MARK, Shell, ShellAnswer
 from agentbay.local.ids import new_trace_id
 from agentbay.local.tools.registry import ToolFailedError, Workplace, runs
 from agentbay.local.tools.worker import BAD_ARGUMENT, STOPPED, call_worker
