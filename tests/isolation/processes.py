@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import select
 import subprocess
+import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +91,31 @@ def open_files() -> dict[int, str]:
         except FileNotFoundError:
             continue  # the directory itself
     return found
+
+
+class Holdings:
+    """What this process holds: descriptors, child processes, control groups and threads."""
+
+    def __init__(self) -> None:
+        self._held = self._now()
+
+    @staticmethod
+    def _now() -> set[object]:
+        # Threads of anyio's pool come and go by themselves.
+        threads = [thread for thread in threading.enumerate() if "AnyIO" not in thread.name]
+        own = os.getpid()
+        return {*open_files().items(), *children(own), *control_groups(own), *threads}
+
+    def grown(self) -> set[object]:
+        """Return what is new; what tests before this one held may have gone meanwhile."""
+        return self._now() - self._held
+
+    def grown_for_good(self, seconds: float = 5) -> set[object]:
+        """Return what is new and stays: what was cancelled may leave a thread to end its work."""
+        deadline = time.monotonic() + seconds
+        while (grown := self.grown()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return grown
 
 
 def names_in(directory: Path) -> list[str]:

@@ -13,13 +13,7 @@ from agentbay.local.sandbox.base import SandboxDiedError, SandboxError, SandboxS
 from agentbay.local.sandbox.bubblewrap import Bubblewrap
 from agentbay.local.sandbox.cgroups import Cgroup
 from agentbay.local.sandbox.unisolated import Unisolated
-from tests.isolation.processes import (
-    children,
-    control_groups,
-    names_in,
-    open_files,
-    wait_all_gone,
-)
+from tests.isolation.processes import Holdings, names_in, wait_all_gone
 from tests.worker.support import call, read, sh
 
 if TYPE_CHECKING:
@@ -119,7 +113,7 @@ async def test_a_command_keeps_its_time(start: StartFunction, isolation: Isolati
 
 
 async def test_a_frozen_sandbox_can_be_closed(tmp_path: Path, isolation: Isolation) -> None:
-    files, processes, groups = open_files(), children(os.getpid()), control_groups(os.getpid())
+    before = Holdings()
     sandbox = await isolation.start(SandboxSpec(id="frozen", root=tmp_path / "root"))
     await sh(sandbox, f"{COUNT} setsid sleep 1000 >/dev/null 2>&1 &")
     with anyio.fail_after(GONE_SECONDS):
@@ -132,9 +126,7 @@ async def test_a_frozen_sandbox_can_be_closed(tmp_path: Path, isolation: Isolati
     assert anyio.current_time() - began < CLOSE_SECONDS
     assert wait_all_gone(pidfds, GONE_SECONDS)
     assert names_in(tmp_path) == []
-    assert open_files() == files
-    assert children(os.getpid()) == processes
-    assert control_groups(os.getpid()) == groups
+    assert before.grown() == set()
     for method in (sandbox.freeze, sandbox.thaw, sandbox.usage):
         with pytest.raises(SandboxDiedError):
             await method()
@@ -221,11 +213,11 @@ async def test_a_process_that_never_stays_is_stopped(
 async def test_it_is_the_same_after_many_times(start: StartFunction, isolation: Isolation) -> None:
     sandbox = await start(isolation, env={"GIVEN": "kept"})
     await sh(sandbox, f"echo content >file; touch count; {COUNT} echo $! >pid")
-    files = open_files()
+    before = Holdings()
     for _ in range(50):
         await sandbox.freeze()
         await sandbox.thaw()
-    assert open_files() == files
+    assert before.grown() == set()
     assert await counted(sandbox)
     assert await read(sandbox, "file") == b"content\n"
     assert (await sh(sandbox, "kill -0 $(cat pid) && echo $GIVEN")).stdout == "kept\n"

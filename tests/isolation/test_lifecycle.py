@@ -7,8 +7,6 @@ import os
 import signal
 import sys
 import textwrap
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +26,11 @@ from agentbay.local.sandbox.cgroups import Cgroups
 from agentbay.local.sandbox.trees import remove_tree
 from agentbay.local.worker.leftovers import marked_processes
 from tests.isolation.processes import (
-    children,
+    Holdings,
     control_groups,
     descendants,
     mentioning,
     names_in,
-    open_files,
     program,
     wait_all_gone,
 )
@@ -47,27 +44,14 @@ if TYPE_CHECKING:
 GONE_SECONDS = 10.0
 
 
-def own_threads() -> set[threading.Thread]:
-    """Return all threads but those of anyio's pool, which come and go by themselves."""
-    return {thread for thread in threading.enumerate() if "AnyIO" not in thread.name}
-
-
 @pytest.fixture
 def nothing_left(tmp_path: Path) -> Iterator[None]:
-    """Compare descriptors, children, directories and control groups before and after."""
-    files, processes = open_files(), children(os.getpid())
-    groups, threads = control_groups(os.getpid()), own_threads()
+    """Compare descriptors, children, threads, directories and control groups before and after."""
+    before = Holdings()
     yield
-    # A thread of a cancelled start may just be looking at a process, and opens its file for that.
-    deadline = time.monotonic() + 5
-    while open_files() != files and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert open_files() == files
-    assert children(os.getpid()) == processes
+    assert before.grown_for_good() == set()
     assert mentioning(tmp_path) == []
-    assert control_groups(os.getpid()) == groups
     assert names_in(tmp_path) == []
-    assert own_threads() == threads
 
 
 def spec_in(tmp_path: Path, name: str = "cycle", network: Network = Network.NAT) -> SandboxSpec:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentbay.local.sandbox.trees import remove_tree
-from tests.isolation.processes import open_files
+from tests.isolation.processes import Holdings
 
 
 def test_any_content(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_link_is_not_a_directory(tmp_path: Path) -> None:
 
 
 def test_no_descriptor_is_left(tmp_path: Path) -> None:
-    before = open_files()
+    before = Holdings()
     (tmp_path / "root/a/b").mkdir(parents=True)
     remove_tree(tmp_path / "root")
-    assert open_files() == before
+    assert before.grown() == set()

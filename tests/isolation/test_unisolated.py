@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from agentbay.local.sandbox.base import Limits, SandboxSpec
 from agentbay.local.sandbox.unisolated import Unisolated
 from agentbay.local.worker.leftovers import marked_processes
-from tests.isolation.processes import children, names_in, open_files
+from tests.isolation.processes import Holdings, names_in
 from tests.worker.support import call, read, sh
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ async def test_limits_of_each_process(start: StartFunction) -> None:
 
 
 async def test_close_ends_what_left_its_group(tmp_path: Path) -> None:
-    files, processes = open_files(), children(os.getpid())
+    before = Holdings()
     sandbox = await Unisolated().start(SandboxSpec(id="stray", root=tmp_path / "root"))
     done = await sh(
         sandbox,
@@ -70,6 +69,5 @@ async def test_close_ends_what_left_its_group(tmp_path: Path) -> None:
     assert len(marked_processes(mark)) == 2
     await sandbox.close()
     assert marked_processes(mark) == []
-    assert open_files() == files
-    assert children(os.getpid()) == processes
+    assert before.grown() == set()
     assert names_in(tmp_path) == []
