@@ -17,6 +17,8 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 PROJECT = ("-e", ".[cli,local]")
 PUBLIC_CLIENT = "wuying-agentbay-sdk==0.22.3"
+# More than processors: a third of the time, tests wait for a pause or for the other end.
+WORKERS = str(3 * (os.cpu_count() or 2) // 2)
 # A developer's own key or endpoint must never reach the tests.
 CLEAN_ENV = {name: None for name in os.environ if name.startswith("AGENTBAY_")}
 
@@ -27,7 +29,7 @@ def install(session: nox.Session, *packages: str, groups: tuple[str, ...] = ()) 
 
 
 def run_tests(session: nox.Session) -> None:
-    session.run("pytest", "-n", "2", *session.posargs, env=CLEAN_ENV)
+    session.run("pytest", "-n", WORKERS, *session.posargs, env=CLEAN_ENV)
 
 
 @nox.session
@@ -66,7 +68,7 @@ def tests_cancellation(session: nox.Session) -> None:
     """Cancel and interrupt every operation at every suspension; the other tests take some."""
     install(session, *PROJECT, groups=("test",))
     env = {**CLEAN_ENV, "CANCEL_EVERYWHERE": "1"}
-    session.run("pytest", "tests/cancellation", "-n", "2", *session.posargs, env=env)
+    session.run("pytest", "tests/cancellation", "-n", WORKERS, *session.posargs, env=env)
 
 
 @nox.session
@@ -81,7 +83,7 @@ def compat(session: nox.Session) -> None:
         "pytest",
         "tests/compat",
         "-n",
-        "2",
+        WORKERS,
         *session.posargs,
         env={**CLEAN_ENV, "PUBLIC_CLIENT_PYTHON": str(python)},
     )
