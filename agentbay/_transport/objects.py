@@ -210,7 +210,10 @@ async def _put_once(
     body = _pieces(file, size, watch)
     async with http.exchange("PUT", url, idle=idle, headers=fields, body=body) as response:
         answer = Transfer(response.status, size, response.headers.get("ETag"))
-        return answer, response.headers.get("Location", "")
+        target = response.headers.get("Location", "")
+        if response.ok and size:
+            await watch.report(size)
+    return answer, target
 
 
 async def _pieces(file: anyio.AsyncFile[bytes], size: int, watch: _Watch) -> AsyncIterator[bytes]:
@@ -222,7 +225,8 @@ async def _pieces(file: anyio.AsyncFile[bytes], size: int, watch: _Watch) -> Asy
                 raise OSError(f"{file.wrapped.name} became shorter while it was being read")
         yield piece
         sent += len(piece)
-        await watch.report(sent)
+        if sent < size:  # what follows the last piece is cut short by the answer
+            await watch.report(sent)
 
 
 async def get_object(

@@ -23,6 +23,7 @@ from tests.faults.test_context_answers import (
 from tests.faults.test_session_answers import CREATED, fault, ok
 from tests.files import tree_of
 from tests.servers import ONCE, Answer, ScriptedServer, Then, http
+from tests.surfaces import callback_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -205,6 +206,22 @@ async def test_a_broken_connection_is_a_failed_upload(
     assert re.match(f"Upload exception: {where}", result.error_message)
     assert isinstance(result.exception, TransportError)
     assert "secret" not in repr(result)
+
+
+async def test_progress_is_told_to_the_end(connect: ConnectFunction, source: Path) -> None:
+    """Also when the storage, which needs no more than the bytes, answers sooner than it is told."""
+    told: list[int] = []
+
+    async def slow(size: int) -> None:
+        await anyio.sleep(0.2)
+        told.append(size)
+
+    answers = (INTERNAL, None, ok(STARTED), arrived())
+    async with transferring(connect, [STORED], *answers) as (session, _, _):
+        callback = callback_for(session.agent_bay, slow)
+        sent = await session.file_system.upload_file(str(source), REMOTE, progress_cb=callback)
+    assert sent.success, sent
+    assert told == [sent.bytes_sent] == [len(CONTENT)]
 
 
 async def test_an_error_of_a_progress_callback_is_the_callers(source: Path) -> None:
