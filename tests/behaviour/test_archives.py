@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agentbay import FileError
@@ -156,8 +157,17 @@ MEMBERS = st.lists(
 )
 
 
+def leads_in_circles(link: Path) -> bool:
+    try:
+        link.stat()
+    except OSError as exc:
+        return exc.errno == errno.ELOOP
+    return False
+
+
 @settings(max_examples=150, deadline=None)
 @given(members=MEMBERS)
+@example(members=[("b", LINK, "b//a")])
 def test_nothing_gets_out(members: list[Member]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         inside = Path(folder, "x", "y", "inside")
@@ -174,5 +184,7 @@ def test_nothing_gets_out(members: list[Member]) -> None:
         top = os.path.realpath(target)
         for name, (kind, _, _) in tree_of(target).items():
             if kind == "link":
+                if leads_in_circles(target / os.fsdecode(name)):
+                    continue  # realpath() would make something up
                 leads_to = os.path.realpath(target / os.fsdecode(name))
                 assert leads_to == top or leads_to.startswith(f"{top}/")

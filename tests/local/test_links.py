@@ -120,7 +120,7 @@ async def test_who_is_let_in(wire: Wire, started: Started, served: str) -> None:
     token = urlsplit(served).query.removeprefix("token=")
     for given in (token, started.token):
         assert await get(wire.http, bare, headers={"X-Access-Token": given}) == (200, b"one")
-    for given in ("", "x" + token[1:], wire.api_key, "é"):
+    for given in ("", token[::-1], wire.api_key, "é"):
         assert await refused(wire.http, f"{bare}?token={given}") == (401, "InvalidToken")
     assert await refused(wire.http, bare, headers={"X-Access-Token": ""}) == (401, "InvalidToken")
 
