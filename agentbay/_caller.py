@@ -1,4 +1,4 @@
-"""Work for the thread that waits for a blocking call.
+"""What a call on the loop thread and the thread that waits for it do for each other.
 
 Objects of other libraries can belong to the thread that made them: a page of Playwright's blocking
 API works there and nowhere else. The code that uses such an object is written once, for both
@@ -18,7 +18,7 @@ from agentbay.errors import AgentBayError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-__all__ = ("Errands", "in_callers_thread", "waiting_thread")
+__all__ = ("Errands", "in_callers_thread", "undo_if_lost", "waiting_thread")
 
 T = TypeVar("T")
 
@@ -51,10 +51,12 @@ class Errands:
 
     Attributes:
         arrival: Done when there is something to do.
+        undo: Takes back what the call has made, if an interrupt keeps it from the thread.
     """
 
     def __init__(self) -> None:
         self.arrival: Outcome[None] = Outcome()
+        self.undo: Callable[[], Coroutine[Any, Any, object]] | None = None
         self._lock = Lock()
         self._queued: list[Errand[Any]] = []
 
@@ -81,6 +83,16 @@ class Errands:
 
 waiting_thread: ContextVar[Errands | None] = ContextVar("waiting_thread", default=None)
 """Who waits for the call that is being worked on; nobody on the asynchronous surface."""
+
+
+def undo_if_lost(undo: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Have *undo* done if an interrupt keeps a blocking caller from getting the result.
+
+    That comes as an exception in the caller's thread, where the result may be there already.
+    """
+    errands = waiting_thread.get()
+    if errands is not None:
+        errands.undo = undo
 
 
 async def in_callers_thread(work: Coroutine[Any, Any, T]) -> T:

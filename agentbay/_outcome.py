@@ -33,6 +33,9 @@ class Outcome(Generic[T]):
     def done(self) -> bool:
         return bool(self._values) or self._error is not None
 
+    def has_value(self) -> bool:
+        return bool(self._values)
+
     def set_result(self, value: T) -> None:
         with self._lock:
             if not self.done():

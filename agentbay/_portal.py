@@ -120,6 +120,17 @@ class _Call(Generic[T]):
                 wait_for_any([self.outcome], timeout=_loop_thread.GRACE)
             raise
 
+    def take_back(self) -> None:
+        """Undo what the call makes, or has made: nobody will get it."""
+        is_failed = self.outcome.done() and not self.outcome.has_value()
+        if self.thread is not None and not is_failed:
+            self.thread.post(partial(self.outcome.when_done, self._take_back_here))
+
+    def _take_back_here(self) -> None:
+        undo, self._errands.undo = self._errands.undo, None
+        if undo is not None and self.outcome.has_value() and self.thread is not None:
+            _Call(undo())._start(self.thread)
+
     def _start(self, thread: LoopThread) -> None:
         if not self.outcome.done():
             self._task = thread.loop.create_task(self._contain())
@@ -160,6 +171,9 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
     try:
         call.wait()
         return call.outcome.result()
+    except BaseException:
+        call.take_back()
+        raise
     finally:
         del call  # the traceback of the exception refers to this frame
 

@@ -25,6 +25,7 @@ from agentbay._async.fleet import AsyncFleet
 from agentbay._async.scope import AsyncSessionScope
 from agentbay._async.session import AsyncSession
 from agentbay._async.session_iterator import AsyncSessionIterator
+from agentbay._caller import undo_if_lost
 from agentbay._transport.background import Background
 from agentbay._transport.channels import ChannelPool
 from agentbay._transport.embedded import embedded_target
@@ -150,7 +151,10 @@ class AsyncAgentBay:
         Returns:
             The session, or why there is none.
         """
-        return await self._create(params)
+        created = await self._create(params)
+        if created.session is not None:
+            undo_if_lost(created.session.delete)
+        return created
 
     async def _create(
         self, params: CreateSessionParams | None, retry: RetryPolicy | None = None

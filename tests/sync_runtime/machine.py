@@ -12,6 +12,7 @@ import anyio
 import attrs
 from anyio import to_thread
 
+from agentbay._caller import undo_if_lost
 from agentbay._portal import Mirror
 
 if TYPE_CHECKING:
@@ -92,6 +93,16 @@ class AsyncMachine:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(threading.main_thread().join)
             say("cleaned up")
+
+    async def make(self, when_making: Callable[[], object]) -> str:
+        when_making()
+        await anyio.lowlevel.checkpoint()
+        undo_if_lost(self.unmake)
+        return "made"
+
+    async def unmake(self) -> None:
+        await anyio.lowlevel.checkpoint()
+        say("unmade")
 
     async def ignore_cancellation(self) -> None:
         say("ignoring")
@@ -219,6 +230,9 @@ class Machine(Mirror[AsyncMachine]):
 
     def clean_up_until_exit(self, when_cleaning: Callable[[], object]) -> None:
         self._run(self._impl.clean_up_until_exit(when_cleaning))
+
+    def make(self, when_making: Callable[[], object] = lambda: None) -> str:
+        return self._run(self._impl.make(when_making))
 
     def ignore_cancellation(self) -> None:
         self._run(self._impl.ignore_cancellation())

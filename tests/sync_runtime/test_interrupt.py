@@ -181,3 +181,24 @@ def test_the_last_moment_of_entering_is_cancelled_like_any_other() -> None:
             say(exc)
         """
     ) == ["entered", "left CancelledError", "the call was cancelled before it ended"]
+
+
+def test_what_an_interrupt_keeps_from_the_caller_is_undone() -> None:
+    lines = lines_of(
+        """
+        from agentbay import _loop_thread
+        from tests.sync_runtime.machine import Machine, interrupt, say
+
+        def interrupt_when_made():
+            [call] = _loop_thread.running().calls.values()
+            call.outcome.when_done(interrupt)
+
+        machine = Machine()
+        try:
+            say(machine.make(interrupt_when_made))
+        except KeyboardInterrupt:
+            say("interrupted")
+        say(machine.make())
+        """
+    )
+    assert sorted(lines) == ["interrupted", "made", "unmade"]
