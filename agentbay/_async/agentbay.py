@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agentbay._async._creation import (
@@ -153,7 +154,7 @@ class AsyncAgentBay:
         """
         created = await self._create(params)
         if created.session is not None:
-            undo_if_lost(created.session.delete)
+            undo_if_lost(partial(self._discard, created.session))
         return created
 
     async def _create(
@@ -201,10 +202,13 @@ class AsyncAgentBay:
     async def _undo_create(self, reply: Reply[CreatedSession]) -> None:
         if reply.data is None or not reply.data.session_id:
             return
-        session_id = reply.data.session_id
-        deleted = await AsyncSession(self, session_id).delete()
+        await self._discard(AsyncSession(self, reply.data.session_id))
+
+    async def _discard(self, session: AsyncSession) -> None:
+        """Delete a session that nobody has."""
+        deleted = await session.delete()
         if not deleted.success:
-            logger.error("Session %s was left: %s", session_id, deleted.error_message)
+            logger.error("Session %s was left: %s", session.session_id, deleted.error_message)
 
     async def _learn_tools(self, session: AsyncSession) -> None:
         try:
